@@ -1,0 +1,3 @@
+//! The kinds as Rust types.
+//!
+//! Deliberately absent: no async, no client.

@@ -1,0 +1,3 @@
+//! The Kubernetes API over a store.
+//!
+//! Deliberately absent: knows no Cluster API kind by name.

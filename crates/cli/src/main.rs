@@ -1,0 +1,5 @@
+//! The `windlass` binary, one file per command.
+//!
+//! Deliberately absent: prints; never decides.
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! `Observed -> Plan`, one folder per controller, and the algorithms they share.
+//!
+//! Deliberately absent: clocks, randomness, environment, async, clients. Nothing here can fail: it can only decide to wait.
+
+pub mod plan;

@@ -1,0 +1,3 @@
+//! Go's text/template, as Cluster API users write it.
+//!
+//! Deliberately absent: no I/O, no clock, no randomness.

@@ -1,0 +1,3 @@
+//! Composition of the management plane.
+//!
+//! Deliberately absent: no logic to test beyond wiring.

@@ -1,0 +1,3 @@
+//! Infrastructure kinds and their controllers.
+//!
+//! Deliberately absent: core never names a provider.

@@ -1,0 +1,3 @@
+//! What every controller stands on.
+//!
+//! Deliberately absent: knows no Cluster API kind by name.
