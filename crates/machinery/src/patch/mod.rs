@@ -1,0 +1,4 @@
+//! Patches that need no schema.
+
+pub mod json;
+pub mod merge;
