@@ -1,3 +1,7 @@
-//! What every controller stands on.
+//! What every controller stands on: time and randomness, the client and its faults, the watch cache, the work queue and
+//! the loop around a reconcile, connections to other clusters.
 //!
-//! Deliberately absent: knows no Cluster API kind by name.
+//! Deliberately absent: knows no Cluster API kind by name; decides nothing.
+
+pub mod clock;
+pub mod entropy;
