@@ -2,4 +2,6 @@
 //!
 //! Deliberately absent: clocks, randomness, environment, async, clients. Nothing here can fail: it can only decide to wait.
 
+pub mod conditions;
+pub mod names;
 pub mod plan;
