@@ -119,7 +119,8 @@ impl Network for Tcp {
 
     fn listen<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Listener>> {
         Box::pin(async move {
-            let listener = TcpListener::bind(address).await.map_err(|error| about("listen on", address, &error))?;
+            let listener =
+                TcpListener::bind(address).await.map_err(|error| about("listen on", address, &error))?;
             let (host, _) = split_address(address)?;
             let local_address = format!("{host}:{}", listener.local_addr()?.port());
             Ok(Listener { local_address, source: Source::Tcp(listener) })
@@ -160,7 +161,9 @@ impl Network for Pipes {
     fn dial<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Connection>> {
         Box::pin(async move {
             let listener = lock(&self.registry).listeners.get(address).cloned();
-            let refused = || io::Error::new(io::ErrorKind::ConnectionRefused, format!("dial {address}: nobody listens"));
+            let refused = || {
+                io::Error::new(io::ErrorKind::ConnectionRefused, format!("dial {address}: nobody listens"))
+            };
             let listener = listener.ok_or_else(refused)?;
             let (ours, theirs) = tokio::io::duplex(PIPE_CAPACITY_BYTES);
             listener.send(Box::new(theirs)).map_err(|_| refused())?;
@@ -175,13 +178,15 @@ impl Network for Pipes {
             let port = if port == 0 { registry.free_port(host)? } else { port };
             let local_address = format!("{host}:{port}");
             if registry.listeners.contains_key(&local_address) {
-                let text = format!("listen on {address}: somebody listens there already; pick another port or 0");
+                let text =
+                    format!("listen on {address}: somebody listens there already; pick another port or 0");
                 return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
             }
             let (sender, incoming) = mpsc::unbounded_channel();
             registry.listeners.insert(local_address.clone(), sender);
             drop(registry);
-            let source = PipeListener { incoming, address: local_address.clone(), registry: self.registry.clone() };
+            let source =
+                PipeListener { incoming, address: local_address.clone(), registry: self.registry.clone() };
             Ok(Listener { local_address, source: Source::Pipe(source) })
         })
     }
