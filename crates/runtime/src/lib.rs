@@ -5,3 +5,12 @@
 
 pub mod clock;
 pub mod entropy;
+pub mod kubeconfig;
+pub mod network;
+pub mod pki;
+pub mod serve;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod testing;
+pub mod tls;
+pub mod transport;
