@@ -10,6 +10,7 @@ pub mod apply;
 pub mod gvk;
 pub mod int_or_percent;
 pub mod jsonpath;
+pub mod names;
 pub mod patch;
 pub mod quantity;
 pub mod schema;
