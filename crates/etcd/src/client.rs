@@ -1,0 +1,237 @@
+//! Asks one member.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::uri::PathAndQuery;
+use http::{Request, Response, Uri};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::SendRequest;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio_rustls::TlsConnector;
+use tonic::Code;
+use tonic::body::Body;
+use tonic::client::Grpc;
+use tonic_prost::ProstCodec;
+use tower::Service;
+
+use crate::ByteStream;
+use crate::messages::{self, paths};
+
+/// How long opening a connection may take where the caller has no opinion.
+pub const DEFAULT_DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one call may take where the caller has no opinion.
+pub const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why a call did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection came about.
+    #[error("no connection to etcd: {0}")]
+    Connect(String),
+    /// No answer in time. The call may still take effect.
+    #[error("etcd gave no answer to {call} within {} s", .after.as_secs_f64())]
+    Timeout {
+        /// Which call.
+        call: &'static str,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// The connection broke during the call, which may still take effect.
+    #[error("the connection to etcd broke during {call}: {reason}")]
+    Broken {
+        /// Which call.
+        call: &'static str,
+        /// What happened.
+        reason: String,
+    },
+    /// etcd answered with an error.
+    #[error("etcd refused {call}: {message} ({code:?})")]
+    Refused {
+        /// Which call.
+        call: &'static str,
+        /// The kind of error.
+        code: Code,
+        /// etcd's words; see [`messages::errors`].
+        message: String,
+    },
+}
+
+impl Error {
+    /// Whether etcd said `text`, one of [`messages::errors`].
+    pub fn is(&self, text: &str) -> bool {
+        matches!(self, Self::Refused { message, .. } if message == text)
+    }
+
+    /// Whether it is unknown if the call took effect.
+    pub fn is_outcome_unknown(&self) -> bool {
+        match self {
+            Self::Timeout { .. } | Self::Broken { .. } => true,
+            Self::Refused { code, .. } => *code == Code::DeadlineExceeded,
+            Self::Connect(_) => false,
+        }
+    }
+}
+
+/// How to encrypt, and whom to expect at the other end. The configuration must offer [`crate::PROTOCOL`] by ALPN.
+pub type Tls = (Arc<ClientConfig>, ServerName<'static>);
+
+/// A connection to one member. Dropping it closes the stream.
+pub struct Client {
+    grpc: Grpc<Http2>,
+    call_timeout: Duration,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Client").field("call_timeout", &self.call_timeout).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Shakes hands over `stream`, within `dial_timeout`; later calls may take `call_timeout` each.
+    pub async fn connect(
+        stream: impl ByteStream,
+        tls: Option<Tls>,
+        dial_timeout: Duration,
+        call_timeout: Duration,
+    ) -> Result<Self, Error> {
+        let opening = async {
+            match tls {
+                Some((config, name)) => {
+                    let stream = TlsConnector::from(config).connect(name, stream).await;
+                    Http2::open(stream.map_err(|error| Error::Connect(format!("TLS: {error}")))?).await
+                }
+                None => Http2::open(stream).await,
+            }
+        };
+        let late = |_| Error::Timeout { call: "the handshake", after: dial_timeout };
+        let http2 = tokio::time::timeout(dial_timeout, opening).await.map_err(late)??;
+        // Routing is by the stream, so the host in the request is of no consequence.
+        Ok(Self { grpc: Grpc::with_origin(http2, Uri::from_static("https://etcd")), call_timeout })
+    }
+
+    /// The members, by agreement of a quorum.
+    pub async fn member_list(&mut self) -> Result<messages::MemberListResponse, Error> {
+        let request = messages::MemberListRequest { linearizable: true };
+        self.call("MemberList", paths::MEMBER_LIST, request).await
+    }
+
+    /// Adds a member that is yet to start.
+    pub async fn member_add(
+        &mut self,
+        peer_urls: Vec<String>,
+        is_learner: bool,
+    ) -> Result<messages::MemberAddResponse, Error> {
+        self.call("MemberAdd", paths::MEMBER_ADD, messages::MemberAddRequest { peer_urls, is_learner }).await
+    }
+
+    /// Removes a member.
+    pub async fn member_remove(&mut self, id: u64) -> Result<messages::MemberRemoveResponse, Error> {
+        self.call("MemberRemove", paths::MEMBER_REMOVE, messages::MemberRemoveRequest { id }).await
+    }
+
+    /// Changes where the other members reach one.
+    pub async fn member_update(
+        &mut self,
+        id: u64,
+        peer_urls: Vec<String>,
+    ) -> Result<messages::MemberUpdateResponse, Error> {
+        self.call("MemberUpdate", paths::MEMBER_UPDATE, messages::MemberUpdateRequest { id, peer_urls }).await
+    }
+
+    /// Gives a learner a vote.
+    pub async fn member_promote(&mut self, id: u64) -> Result<messages::MemberPromoteResponse, Error> {
+        self.call("MemberPromote", paths::MEMBER_PROMOTE, messages::MemberPromoteRequest { id }).await
+    }
+
+    /// Hands leadership to `target_id`; only the leader can.
+    pub async fn move_leader(&mut self, target_id: u64) -> Result<messages::MoveLeaderResponse, Error> {
+        self.call("MoveLeader", paths::MOVE_LEADER, messages::MoveLeaderRequest { target_id }).await
+    }
+
+    /// The alarms that are raised, of all members.
+    pub async fn alarms(&mut self) -> Result<messages::AlarmResponse, Error> {
+        let request = messages::AlarmRequest {
+            action: messages::AlarmAction::Get.into(),
+            member_id: 0,
+            alarm: messages::AlarmType::None.into(),
+        };
+        self.call("Alarm", paths::ALARM, request).await
+    }
+
+    /// How the connected member is.
+    pub async fn status(&mut self) -> Result<messages::StatusResponse, Error> {
+        self.call("Status", paths::STATUS, messages::StatusRequest {}).await
+    }
+
+    async fn call<Q, R>(&mut self, call: &'static str, path: &'static str, request: Q) -> Result<R, Error>
+    where
+        Q: Message + Send + Sync + 'static,
+        R: Message + Default + Send + Sync + 'static,
+    {
+        let after = self.call_timeout;
+        let grpc = &mut self.grpc;
+        let asking = async {
+            grpc.ready().await.map_err(|error| Error::Broken { call, reason: error.to_string() })?;
+            let codec = ProstCodec::<Q, R>::default();
+            let answer =
+                grpc.unary(tonic::Request::new(request), PathAndQuery::from_static(path), codec).await;
+            answer.map(tonic::Response::into_inner).map_err(|status| refused_or_broken(call, &status))
+        };
+        tokio::time::timeout(after, asking).await.map_err(|_| Error::Timeout { call, after })?
+    }
+}
+
+/// A status that etcd sent has no source; one that was made here because the connection failed has one.
+fn refused_or_broken(call: &'static str, status: &tonic::Status) -> Error {
+    let mut source = std::error::Error::source(status);
+    let mut reason = None;
+    while let Some(error) = source {
+        reason = Some(error.to_string());
+        source = error.source();
+    }
+    match reason {
+        Some(reason) => Error::Broken { call, reason },
+        None => Error::Refused { call, code: status.code(), message: status.message().to_owned() },
+    }
+}
+
+/// One HTTP/2 connection as a service.
+struct Http2(SendRequest<Body>);
+
+impl Http2 {
+    async fn open(stream: impl ByteStream) -> Result<Self, Error> {
+        let (sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .map_err(|error| Error::Connect(format!("HTTP/2: {error}")))?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection to etcd ended");
+            }
+        });
+        Ok(Self(sender))
+    }
+}
+
+impl Service<Request<Body>> for Http2 {
+    type Response = Response<Incoming>;
+    type Error = hyper::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, hyper::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), hyper::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(self.0.send_request(request))
+    }
+}
