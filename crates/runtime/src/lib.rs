@@ -8,6 +8,7 @@ pub mod entropy;
 pub mod kubeconfig;
 pub mod network;
 pub mod pki;
+pub mod portforward;
 pub mod serve;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
