@@ -440,13 +440,15 @@ impl FieldError {
 
     /// The text has more than `maximum_bytes`.
     pub fn too_long(path: impl Into<String>, maximum_bytes: usize) -> Self {
-        let detail = format!("may not be more than {maximum_bytes} bytes");
+        let unit = if maximum_bytes == 1 { "byte" } else { "bytes" };
+        let detail = format!("may not be more than {maximum_bytes} {unit}");
         Self::new(path, FieldErrorKind::TooLong, None, detail)
     }
 
     /// The list has `actual` items where `maximum` are allowed.
     pub fn too_many(path: impl Into<String>, actual: usize, maximum: usize) -> Self {
-        let detail = format!("must have at most {maximum} items");
+        let unit = if maximum == 1 { "item" } else { "items" };
+        let detail = format!("must have at most {maximum} {unit}");
         Self::new(path, FieldErrorKind::TooMany, Some(Value::from(actual)), detail)
     }
 

@@ -3,12 +3,12 @@
 //! `metadata` (of the root and of embedded resources) has rules of its own that no kind can change. Below a node that
 //! preserves unknown fields everything is allowed: unknown maps merge member by member, unknown lists are replaced whole.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
 use super::fieldset::{key_element, value_element};
-use crate::schema::{Additional, ListType, MapType, Schema, SchemaType};
+use crate::schema::{Additional, ListType, MapType, Schema, SchemaType, object_meta};
 
 /// The type of one place in an object.
 #[derive(Debug, Clone, Copy)]
@@ -40,66 +40,8 @@ pub(super) enum Shape {
     Scalar,
 }
 
-static METADATA: LazyLock<Schema> = LazyLock::new(metadata_schema);
-static TEXT: LazyLock<Schema> = LazyLock::new(|| scalar(SchemaType::String));
-
-fn scalar(schema_type: SchemaType) -> Schema {
-    Schema { schema_type: Some(schema_type), ..Schema::default() }
-}
-
-fn list(items: Schema, list_type: ListType, keys: &[&str]) -> Schema {
-    Schema {
-        schema_type: Some(SchemaType::Array),
-        items: Some(Arc::new(items)),
-        list_type,
-        list_map_keys: keys.iter().map(|key| Box::from(*key)).collect(),
-        ..Schema::default()
-    }
-}
-
-fn object(properties: Vec<(&str, Schema)>) -> Schema {
-    Schema {
-        schema_type: Some(SchemaType::Object),
-        properties: properties.into_iter().map(|(name, schema)| (Box::from(name), Arc::new(schema))).collect(),
-        ..Schema::default()
-    }
-}
-
-fn metadata_schema() -> Schema {
-    let text = || scalar(SchemaType::String);
-    let texts = || Schema {
-        schema_type: Some(SchemaType::Object),
-        additional: Some(Additional::Schema(Arc::new(text()))),
-        ..Schema::default()
-    };
-    let time = || Schema { format: Some("date-time".into()), ..text() };
-    let mut owner = object(vec![
-        ("apiVersion", text()),
-        ("blockOwnerDeletion", scalar(SchemaType::Boolean)),
-        ("controller", scalar(SchemaType::Boolean)),
-        ("kind", text()),
-        ("name", text()),
-        ("uid", text()),
-    ]);
-    owner.map_type = MapType::Atomic;
-    object(vec![
-        ("annotations", texts()),
-        ("creationTimestamp", time()),
-        ("deletionGracePeriodSeconds", scalar(SchemaType::Integer)),
-        ("deletionTimestamp", time()),
-        ("finalizers", list(text(), ListType::Set, &[])),
-        ("generateName", text()),
-        ("generation", scalar(SchemaType::Integer)),
-        ("labels", texts()),
-        ("managedFields", list(object(Vec::new()), ListType::Atomic, &[])),
-        ("name", text()),
-        ("namespace", text()),
-        ("ownerReferences", list(owner, ListType::Map, &["uid"])),
-        ("resourceVersion", text()),
-        ("selfLink", text()),
-        ("uid", text()),
-    ])
-}
+static TEXT: LazyLock<Schema> =
+    LazyLock::new(|| Schema { schema_type: Some(SchemaType::String), ..Schema::default() });
 
 impl<'a> Type<'a> {
     /// The type of a root object.
@@ -113,7 +55,7 @@ impl<'a> Type<'a> {
     }
 
     fn is_metadata(schema: &Schema) -> bool {
-        std::ptr::eq(schema, &raw const *METADATA)
+        std::ptr::eq(schema, object_meta())
     }
 
     /// The type of a member, and whether the schema names it (a field) rather than allowing it (a key).
@@ -126,7 +68,7 @@ impl<'a> Type<'a> {
         };
         if resource {
             match name {
-                "metadata" => return (Type::node(&METADATA, false), true),
+                "metadata" => return (Type::node(object_meta(), false), true),
                 "apiVersion" | "kind" => return (Type::node(&TEXT, false), true),
                 _ => {}
             }
