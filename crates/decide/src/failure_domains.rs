@@ -63,3 +63,16 @@ pub fn choose<'a>(equally_good: &[&'a str], lot: u64) -> Option<&'a str> {
 fn best<'a>(counts: &BTreeMap<&'a str, Count>, wanted: Option<Count>) -> Vec<&'a str> {
     counts.iter().filter(|(_, count)| Some(**count) == wanted).map(|(domain, _)| *domain).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lot_decides_between_equals() {
+        let domains = ["a", "b", "c"];
+        assert_eq!(choose(&domains, 4), Some("b"));
+        assert_eq!(choose(&domains, 4), choose(&domains, 7));
+        assert_eq!(choose(&[], 4), None);
+    }
+}

@@ -4,9 +4,15 @@
 
 pub mod conditions;
 pub mod deletion_order;
+pub mod drain;
 pub mod etcd_membership;
 pub mod failure_domains;
 pub mod machine_deployment;
+pub mod machine_health_check;
+pub mod machine_template;
 pub mod names;
+pub mod owners;
+pub mod paused;
 pub mod plan;
+pub mod referenced;
 pub mod scaling;

@@ -26,11 +26,8 @@ pub fn scaled_value(value: &IntOrString, total: i32, round_up: bool) -> Result<i
             .ok_or_else(|| ScalingError::NotAPercentage(text.clone()))?,
     };
     let hundredths = percentage.saturating_mul(i64::from(total));
-    let scaled = if round_up {
-        -(hundredths.saturating_neg().div_euclid(100))
-    } else {
-        hundredths.div_euclid(100)
-    };
+    let scaled =
+        if round_up { -(hundredths.saturating_neg().div_euclid(100)) } else { hundredths.div_euclid(100) };
     Ok(i32::try_from(scaled).unwrap_or(if scaled < 0 { i32::MIN } else { i32::MAX }))
 }
 

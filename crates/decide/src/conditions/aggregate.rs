@@ -53,9 +53,7 @@ pub fn aggregate(
 fn item<'a>(source: &Source<'a>, source_type: &'a str) -> Item<'a> {
     match get(source.conditions, source_type) {
         Some(condition) => Item::existing(source.owner, condition),
-        None => {
-            Item::missing(source.owner, source_type, format!("Condition {source_type} not yet reported"))
-        }
+        None => Item::missing(source.owner, source_type, format!("Condition {source_type} not yet reported")),
     }
 }
 

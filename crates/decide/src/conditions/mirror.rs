@@ -37,9 +37,7 @@ pub fn mirror(
         };
     }
     match fallback {
-        Some(fallback) => {
-            NewCondition::new(target_type, fallback.status, fallback.reason, fallback.message)
-        }
+        Some(fallback) => NewCondition::new(target_type, fallback.status, fallback.reason, fallback.message),
         None => NewCondition::new(
             target_type,
             ConditionStatus::Unknown,

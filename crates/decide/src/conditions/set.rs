@@ -74,3 +74,44 @@ fn replace(field: &mut String, value: Cow<'static, str>) -> bool {
 fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn ready(status: bool, message: &'static str) -> NewCondition {
+        NewCondition::new("Ready", status, "R", message)
+    }
+
+    #[test]
+    fn the_transition_time_moves_with_the_status_only() {
+        let mut list = Vec::new();
+        assert!(set(&mut list, ready(false, "a"), 1, at(10)));
+        assert!(set(&mut list, ready(false, "b"), 1, at(20)));
+        assert_eq!((list[0].last_transition_time.0, list[0].message.as_str()), (at(10), "b"));
+        assert!(!set(&mut list, ready(false, "b"), 1, at(30)));
+        assert!(set(&mut list, ready(true, "b"), 1, at(40)));
+        assert_eq!(list[0].last_transition_time.0, at(40));
+    }
+
+    #[test]
+    fn a_mirrored_condition_brings_its_own_time() {
+        let mut list = Vec::new();
+        let mirrored = NewCondition { since: Some(at(5)), ..ready(true, "") };
+        set(&mut list, mirrored, 0, at(10));
+        assert_eq!(list[0].last_transition_time.0, at(5));
+        assert_eq!(list[0].observed_generation, None);
+    }
+
+    #[test]
+    fn times_are_whole_seconds() {
+        let mut list = Vec::new();
+        set(&mut list, ready(true, ""), 1, Timestamp::new(7, 999).unwrap());
+        assert_eq!(list[0].last_transition_time.0, at(7));
+    }
+}

@@ -63,9 +63,11 @@ fn check(conditions: &[Condition], target_type: &str, options: &Summary<'_>) -> 
 fn in_scope<'a>(conditions: &'a [Condition], options: &Summary<'a>) -> Vec<Item<'a>> {
     let mut items = Vec::with_capacity(options.types.len());
     // The last mention of a type decides its place.
-    let types = options.types.iter().enumerate().filter(|(index, type_)| {
-        !options.types.iter().skip(index + 1).any(|later| later == *type_)
-    });
+    let types = options
+        .types
+        .iter()
+        .enumerate()
+        .filter(|(index, type_)| !options.types.iter().skip(index + 1).any(|later| later == *type_));
     for (_, type_) in types {
         if let Some(item) = options.overrides.iter().find(|item| item.type_ == *type_) {
             items.push(item.clone());

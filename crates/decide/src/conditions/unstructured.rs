@@ -122,9 +122,7 @@ impl Reader<'_> {
     fn time(&self) -> Result<Timestamp, UnstructuredError> {
         match self.text("lastTransitionTime")? {
             "" => Ok(UNKNOWN_TIME),
-            text => text
-                .parse()
-                .map_err(|_| self.malformed("lastTransitionTime", text, "an RFC 3339 time")),
+            text => text.parse().map_err(|_| self.malformed("lastTransitionTime", text, "an RFC 3339 time")),
         }
     }
 

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Value, json};
 
-use crate::{check, check_with, texts};
+use crate::{check, check_with, list, texts};
 
 fn condition(condition_type: &str, status: &Value) -> Option<Condition> {
     Some(Condition {
@@ -17,10 +17,6 @@ fn condition(condition_type: &str, status: &Value) -> Option<Condition> {
         observed_generation: None,
         last_transition_time: Time(jiff::Timestamp::UNIX_EPOCH),
     })
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
 }
 
 #[test]

@@ -5,13 +5,9 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::{Value, json};
 
-use crate::{check, texts};
+use crate::{check, texts, typed_conditions};
 
 const FILE: &str = "naming/conditions.json";
-
-fn list(conditions: &Value) -> Vec<Condition> {
-    conditions::from_value(&json!({"kind": "K", "status": {"conditions": conditions}})).unwrap()
-}
 
 fn output(condition: NewCondition) -> Value {
     let mut value = json!({
@@ -27,7 +23,8 @@ fn output(condition: NewCondition) -> Value {
 }
 
 fn merge(input: &Value) -> Merge<'_> {
-    let mut merge = Merge { negative_types: texts(&input["negativePolarityConditionTypes"]), ..Merge::default() };
+    let mut merge =
+        Merge { negative_types: texts(&input["negativePolarityConditionTypes"]), ..Merge::default() };
     if let [issue, unknown, info] = texts(&input["computeReasons"])[..] {
         let keep = |text: &str| -> &'static str { text.to_owned().leak() };
         merge.reasons = Reasons { issue: keep(issue), unknown: keep(unknown), info: keep(info) };
@@ -35,7 +32,7 @@ fn merge(input: &Value) -> Merge<'_> {
     merge
 }
 
-fn target<'a>(input: &'a Value) -> &'a str {
+fn target(input: &Value) -> &str {
     input["targetType"].as_str().unwrap_or_else(|| input["sourceType"].as_str().unwrap())
 }
 
@@ -48,7 +45,7 @@ fn summary() {
             overrides: Vec::new(),
             merge: merge(input),
         };
-        conditions::summary(&list(&input["conditions"]), target(input).to_owned(), &options)
+        conditions::summary(&typed_conditions(&input["conditions"]), target(input).to_owned(), &options)
             .map(output)
             .map_err(|error| error.to_string())
     });
@@ -59,7 +56,8 @@ fn aggregate() {
     check(FILE, &["aggregate"], |_, input| {
         let empty = Vec::new();
         let objects = input["objects"].as_array().unwrap_or(&empty);
-        let lists: Vec<Vec<Condition>> = objects.iter().map(|object| list(&object["conditions"])).collect();
+        let lists: Vec<Vec<Condition>> =
+            objects.iter().map(|object| typed_conditions(&object["conditions"])).collect();
         let sources: Vec<Source<'_>> = objects
             .iter()
             .zip(&lists)
@@ -93,7 +91,7 @@ fn mirror() {
         });
         let source_type = input["sourceType"].as_str().unwrap();
         Ok(output(conditions::mirror(
-            &list(&input["conditions"]),
+            &typed_conditions(&input["conditions"]),
             source_type,
             target(input).to_owned(),
             fallback,

@@ -12,11 +12,10 @@ impl Pass<'_> {
         if !self.rollout.in_place_updates {
             return;
         }
-        let arrived = self
-            .rollout
-            .machines
-            .iter()
-            .filter(|machine| machine.machine_set == self.new.seen.name && machine.pending_acknowledge_move);
+        let arrived =
+            self.rollout.machines.iter().filter(|machine| {
+                machine.machine_set == self.new.seen.name && machine.pending_acknowledge_move
+            });
         for machine in arrived {
             self.new.acknowledged_moves.insert(machine.name.clone());
             if !self.new.seen.acknowledged_moves.contains(&machine.name) {
