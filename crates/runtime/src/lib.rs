@@ -28,4 +28,5 @@ pub mod shutdown;
 mod testing;
 pub mod tls;
 pub mod transport;
+pub mod workload;
 pub mod writer;

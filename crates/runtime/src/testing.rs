@@ -76,16 +76,18 @@ impl Site {
     }
 
     /// Serves `service` at `host` over TLS in a task; gives the server's URL and the task.
-    pub async fn serve<S>(
+    pub async fn serve<S, B>(
         &self,
         address: &str,
         protocols: &[&[u8]],
         service: S,
     ) -> (String, tokio::task::JoinHandle<()>)
     where
-        S: Service<Request<Incoming>, Response = Response<Full<Bytes>>> + Clone + Send + Sync + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
         S::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
     {
         let listener = self.network.listen(address).await.unwrap();
         let host = address.split(':').next().unwrap();

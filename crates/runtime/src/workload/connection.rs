@@ -1,0 +1,249 @@
+//! The task of one cluster: connect, watch and probe, start over.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use http::Request;
+
+use super::{Change, Entry, Phase, Shared, Status};
+use crate::entropy::Stream;
+use crate::kubeconfig::Kubeconfig;
+use crate::transport::Transport;
+
+/// How much later than planned a retry or the first probe may come, so that many clusters do not act at one moment.
+const JITTER: f64 = 0.2;
+/// Doubts about a connection do not cause more probes than this.
+const PROBE_PAUSE_MIN: Duration = Duration::from_secs(1);
+
+/// Keeps one cluster connected for as long as it is known.
+pub(super) async fn keep(shared: Arc<Shared>, entry: Arc<Entry>) {
+    let mut random = shared.entropy.stream("workload", &entry.key.to_string());
+    let mut pause = shared.settings.retry_min;
+    loop {
+        let Some(kubeconfig) = (shared.source)(&entry.key) else {
+            disconnect(&shared, &entry, None);
+            entry.wake.notified().await;
+            continue;
+        };
+        match connect(&shared, &entry, &kubeconfig).await {
+            Ok(client) => {
+                pause = shared.settings.retry_min;
+                let end = stay(&shared, &entry, &kubeconfig, client, &mut random).await;
+                disconnect(&shared, &entry, end);
+            }
+            Err(reason) => {
+                disconnect(&shared, &entry, Some(reason));
+                pause = wait_to_retry(&shared, &entry, &kubeconfig, pause, &mut random).await;
+            }
+        }
+    }
+}
+
+/// Waits for the next try; gives the pause after that one. Being woken shortens the wait to the shortest pause, and ends it
+/// only where the kubeconfig is another: whoever wakes on every event must not cause a try on every event.
+async fn wait_to_retry(
+    shared: &Shared,
+    entry: &Entry,
+    kubeconfig: &[u8],
+    pause: Duration,
+    random: &mut Stream,
+) -> Duration {
+    tokio::select! {
+        biased;
+        () = entry.wake.notified() => {}
+        () = shared.clock.sleep(random.jitter(pause, JITTER)) => {
+            return (pause * 2).min(shared.settings.retry_max);
+        }
+    }
+    if (shared.source)(&entry.key).as_deref() == Some(kubeconfig) {
+        shared.clock.sleep(shared.settings.retry_min).await;
+    }
+    shared.settings.retry_min
+}
+
+/// One try. The reason of a failure is for people to read.
+async fn connect(shared: &Shared, entry: &Entry, kubeconfig: &[u8]) -> Result<kube::Client, String> {
+    entry.state().status.phase = Phase::Connecting;
+    let config = Kubeconfig::parse(kubeconfig, None).map_err(|error| error.to_string())?;
+    let transport =
+        Transport::new(&config, &shared.network, &shared.clock).map_err(|error| error.to_string())?;
+    let client = (shared.settings.client)(&entry.key, transport, &config.namespace);
+    probe(shared, &client).await.map_err(|failure| failure.reason)?;
+    let now = shared.clock.now();
+    let status = Status {
+        phase: Phase::Connected { since: now },
+        last_probe_time: Some(now),
+        last_probe_success_time: Some(now),
+        consecutive_failures: 0,
+        last_error: None,
+    };
+    let mut state = entry.state();
+    state.client = Some(client.clone());
+    state.status = status.clone();
+    drop(state);
+    tracing::info!(cluster = %entry.key, server = config.server, "connected");
+    shared.tell(&entry.key, &Change::Connection(&status));
+    Ok(client)
+}
+
+/// Watches and probes until the connection is of no more use; says why, or nothing where only the kubeconfig changed.
+async fn stay(
+    shared: &Arc<Shared>,
+    entry: &Arc<Entry>,
+    kubeconfig: &[u8],
+    client: kube::Client,
+    random: &mut Stream,
+) -> Option<String> {
+    let mut watches = Watches::default();
+    // Connecting was a probe already. The first pause spreads the probes of many clusters over time.
+    let interval = shared.settings.probe_interval;
+    let mut next_probe = shared.clock.after(random.jitter(interval / 2, 1.0));
+    let mut last_probe = shared.clock.now();
+    loop {
+        watches.start_missing(shared, entry, &client);
+        tokio::select! {
+            biased;
+            () = entry.wake.notified() => {
+                if (shared.source)(&entry.key).as_deref() != Some(kubeconfig) {
+                    return None;
+                }
+                if entry.doubt.swap(false, Ordering::Relaxed) {
+                    next_probe = next_probe.min(later(last_probe, PROBE_PAUSE_MIN));
+                }
+            }
+            () = watches.run() => {}
+            () = shared.clock.sleep_until(next_probe) => {
+                // Watches go on while the answer is waited for.
+                let verdict = tokio::select! {
+                    biased;
+                    verdict = check(shared, entry, &client) => verdict,
+                    () = watches.run() => Verdict::Alive,
+                };
+                if let Verdict::Lost(reason) = verdict {
+                    return Some(reason);
+                }
+                last_probe = shared.clock.now();
+                next_probe = later(last_probe, interval);
+            }
+        }
+    }
+}
+
+fn later(time: jiff::Timestamp, duration: Duration) -> jiff::Timestamp {
+    jiff::SignedDuration::try_from(duration)
+        .ok()
+        .and_then(|signed| time.checked_add(signed).ok())
+        .unwrap_or(jiff::Timestamp::MAX)
+}
+
+/// The watches of one connection, all driven by the task of the cluster.
+#[derive(Default)]
+struct Watches {
+    names: Vec<&'static str>,
+    running: FuturesUnordered<BoxFuture<'static, ()>>,
+}
+
+impl Watches {
+    fn start_missing(&mut self, shared: &Arc<Shared>, entry: &Arc<Entry>, client: &kube::Client) {
+        for slot in entry.slots() {
+            if !self.names.contains(&slot.name()) {
+                self.names.push(slot.name());
+                self.running.push(slot.run(client.clone(), shared.clone(), entry.clone()));
+            }
+        }
+    }
+
+    /// Never ends: a watch that has nothing more to say waits for the connection to end.
+    async fn run(&mut self) {
+        while self.running.next().await.is_some() {}
+        std::future::pending::<()>().await;
+    }
+}
+
+enum Verdict {
+    Alive,
+    Lost(String),
+}
+
+/// Probes a connected cluster and records the outcome.
+async fn check(shared: &Shared, entry: &Entry, client: &kube::Client) -> Verdict {
+    let outcome = probe(shared, client).await;
+    let now = shared.clock.now();
+    let mut state = entry.state();
+    let status = &mut state.status;
+    status.last_probe_time = Some(now);
+    let Err(failure) = outcome else {
+        status.last_probe_success_time = Some(now);
+        status.consecutive_failures = 0;
+        status.last_error = None;
+        return Verdict::Alive;
+    };
+    status.consecutive_failures += 1;
+    let is_first = status.last_error.replace(failure.reason.clone()).is_none();
+    let is_lost = failure.is_unauthorized || status.consecutive_failures >= shared.settings.failure_threshold;
+    let snapshot = status.clone();
+    drop(state);
+    if is_lost {
+        return Verdict::Lost(failure.reason);
+    }
+    if is_first {
+        shared.tell(&entry.key, &Change::Connection(&snapshot));
+    }
+    Verdict::Alive
+}
+
+struct Failure {
+    reason: String,
+    /// The credentials are no longer good: the kubeconfig was replaced, or is about to be.
+    is_unauthorized: bool,
+}
+
+/// Asks the API server for its root page. That it answers at all is what counts; not every server has such a page.
+async fn probe(shared: &Shared, client: &kube::Client) -> Result<(), Failure> {
+    let failed = |reason: String, is_unauthorized| Failure { reason, is_unauthorized };
+    let request = Request::get(&shared.settings.probe_path).body(Vec::new());
+    let request = request.map_err(|error| failed(error.to_string(), false))?;
+    let limit = shared.settings.probe_timeout;
+    match tokio::time::timeout(limit, client.request_text(request)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(()),
+        Ok(Err(kube::Error::Api(status))) => Err(failed(status.to_string(), status.code == 401)),
+        Ok(Err(error)) => Err(failed(innermost(&error), false)),
+        Err(_) => Err(failed(format!("no answer within {} s", limit.as_secs_f64()), false)),
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+/// Records that there is no connection; tells observers where there was one or where failing is new.
+fn disconnect(shared: &Shared, entry: &Entry, reason: Option<String>) {
+    let mut state = entry.state();
+    let was_connected = state.client.take().is_some();
+    let status = &mut state.status;
+    status.phase = Phase::Disconnected;
+    if reason.is_some() && !was_connected {
+        status.last_probe_time = Some(shared.clock.now());
+        status.consecutive_failures += 1;
+    }
+    let is_news = reason.is_some() && status.last_error != reason;
+    let began_to_fail = reason.is_some() && status.last_error.is_none();
+    status.last_error.clone_from(&reason);
+    let snapshot = status.clone();
+    drop(state);
+    if let (true, Some(reason)) = (is_news || was_connected, &reason) {
+        tracing::warn!(cluster = %entry.key, reason, "not connected");
+    }
+    if was_connected || began_to_fail {
+        shared.tell(&entry.key, &Change::Connection(&snapshot));
+    }
+}
