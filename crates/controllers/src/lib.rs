@@ -1,3 +1,20 @@
-//! Per controller: how to observe, which plan to ask for, how to act.
+//! Per controller: how to observe, which plan to ask for, how to act; and the table of all controllers.
 //!
-//! Deliberately absent: holds no `if` about what should happen.
+//! The frame is [`controller`]: observe, decide, act, in rounds until nothing is left to do, then publish. A folder here
+//! has the same name as its folder in `decide`; the two together are the controller.
+//!
+//! Deliberately absent: no `if` about what should happen. That is `decide`'s.
+
+pub mod act;
+pub mod context;
+pub mod controller;
+pub mod definitions;
+pub mod error;
+pub mod etcd_identity;
+pub mod table;
+pub mod target;
+pub mod workload;
+
+pub use context::Context;
+pub use controller::Controller;
+pub use error::Error;

