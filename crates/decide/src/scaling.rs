@@ -1,34 +1,18 @@
-//! Numbers that users give as a count or a percentage of replicas.
+//! Numbers that users give as a count or a percentage of replicas, as objects hold them.
+//!
+//! The arithmetic is [`machinery::int_or_percent`]'s; here are the types of our kinds and the limits of a roll-out.
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use thiserror::Error;
+use machinery::int_or_percent::{IntOrPercent, Rounding, fenceposts};
 
-/// A count or percentage that cannot be used.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum ScalingError {
-    /// Neither was given.
-    #[error("a number or a percentage is needed, none was given")]
-    Missing,
-    /// A text that is no percentage.
-    #[error("{0:?} is no percentage: it must be a whole number followed by %, like \"25%\"")]
-    NotAPercentage(String),
-}
+pub use machinery::int_or_percent::InvalidShare;
 
 /// How many replicas a value stands for.
 ///
 /// A number stands for itself, whatever `total` is; a percentage is taken of `total` and rounded up or down.
-pub fn scaled_value(value: &IntOrString, total: i32, round_up: bool) -> Result<i32, ScalingError> {
-    let percentage = match value {
-        IntOrString::Int(count) => return Ok(*count),
-        IntOrString::String(text) => text
-            .strip_suffix('%')
-            .and_then(|number| number.parse::<i64>().ok())
-            .ok_or_else(|| ScalingError::NotAPercentage(text.clone()))?,
-    };
-    let hundredths = percentage.saturating_mul(i64::from(total));
-    let scaled =
-        if round_up { -(hundredths.saturating_neg().div_euclid(100)) } else { hundredths.div_euclid(100) };
-    Ok(i32::try_from(scaled).unwrap_or(if scaled < 0 { i32::MIN } else { i32::MAX }))
+pub fn scaled_value(value: &IntOrString, total: i32, round_up: bool) -> Result<i32, InvalidShare> {
+    let rounding = if round_up { Rounding::Up } else { Rounding::Down };
+    share(value).scaled(total.into(), rounding).map(narrow)
 }
 
 /// How far a roll-out may stray from the wanted number of replicas.
@@ -48,11 +32,10 @@ pub fn resolve_fenceposts(
     max_surge: Option<&IntOrString>,
     max_unavailable: Option<&IntOrString>,
     desired: i32,
-) -> Result<Fenceposts, ScalingError> {
-    let surge = scaled_value(max_surge.ok_or(ScalingError::Missing)?, desired, true)?;
-    let unavailable = scaled_value(max_unavailable.ok_or(ScalingError::Missing)?, desired, false)?;
-    let stuck = surge == 0 && unavailable == 0;
-    Ok(Fenceposts { surge, unavailable: if stuck { 1 } else { unavailable } })
+) -> Result<Fenceposts, InvalidShare> {
+    let (max_surge, max_unavailable) = (max_surge.map(share), max_unavailable.map(share));
+    let (surge, unavailable) = fenceposts(max_surge.as_ref(), max_unavailable.as_ref(), desired.into())?;
+    Ok(Fenceposts { surge: narrow(surge), unavailable: narrow(unavailable) })
 }
 
 /// The limits as a rolling update uses them: what cannot be resolved counts as zero, and no more Machines can be
@@ -64,4 +47,15 @@ pub fn rolling_update_limits(
 ) -> Fenceposts {
     let limits = resolve_fenceposts(max_surge, max_unavailable, replicas).unwrap_or_default();
     Fenceposts { unavailable: limits.unavailable.min(replicas), ..limits }
+}
+
+fn share(value: &IntOrString) -> IntOrPercent {
+    match value {
+        IntOrString::Int(count) => IntOrPercent::Int(*count),
+        IntOrString::String(text) => IntOrPercent::Text(text.clone()),
+    }
+}
+
+fn narrow(count: i64) -> i32 {
+    i32::try_from(count).unwrap_or(if count < 0 { i32::MIN } else { i32::MAX })
 }

@@ -3,14 +3,14 @@
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use thiserror::Error;
 
-use crate::scaling::{ScalingError, scaled_value};
+use crate::scaling::{InvalidShare, scaled_value};
 
 /// A limit that cannot be used.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum AllowanceError {
     /// `unhealthyLessThanOrEqualTo` cannot be read.
     #[error("spec.remediation.triggerIf.unhealthyLessThanOrEqualTo: {0}")]
-    Limit(#[from] ScalingError),
+    Limit(#[from] InvalidShare),
     /// `unhealthyInRange` cannot be read.
     #[error(
         "spec.remediation.triggerIf.unhealthyInRange is {0:?}, must be two whole numbers like \"[1-3]\", the smaller \
@@ -50,7 +50,7 @@ pub fn allowance(
     })
 }
 
-fn limit(at_most: Option<&IntOrString>, expected: i32) -> Result<i64, ScalingError> {
+fn limit(at_most: Option<&IntOrString>, expected: i32) -> Result<i64, InvalidShare> {
     at_most.map_or(Ok(expected), |limit| scaled_value(limit, expected, false)).map(i64::from)
 }
 
