@@ -126,3 +126,46 @@ pub trait WatchFilter: Send + Sync {
     /// Called once for each line (a JSON watch event) received for `kind`.
     fn fate(&self, kind: &Kind, line: &str) -> EventFate;
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::client::{Call, Client, Verb};
+    use crate::fake::Server;
+    use crate::key::Key;
+
+    struct Always(RequestFate);
+
+    impl Faults for Always {
+        fn fate(&self, _: &http::request::Parts) -> RequestFate {
+            self.0
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_fate_is_what_it_says() {
+        let second = Duration::from_secs(1);
+        for (fate, answered, took_effect, waited) in [
+            (RequestFate::Pass, true, true, Duration::ZERO),
+            (RequestFate::LoseRequest, false, false, Duration::ZERO),
+            (RequestFate::LoseAnswer, false, true, Duration::ZERO),
+            (RequestFate::DelayRequest(second), true, true, second),
+            (RequestFate::DelayAnswer(second), true, true, second),
+            (RequestFate::DelayAnswer(Duration::from_secs(3600)), false, true, Duration::from_secs(30)),
+        ] {
+            let clock = Clock::simulated(jiff::Timestamp::UNIX_EPOCH);
+            let server = Server::new();
+            let faulty = FaultyService::new(server.clone(), Arc::new(Always(fate)), clock.clone());
+            let client = Client::new(faulty, clock.clone());
+            let (kind, key) = (Kind::new("", "v1", "ConfigMap", "configmaps"), Key::new("default", "a"));
+            let mut call = Call::new(Verb::Create, &kind, &key);
+            call.body = r#"{"metadata":{"name":"a"}}"#.into();
+            let result = client.call(call).await;
+            assert_eq!(result.is_ok(), answered, "{fate:?}");
+            assert!(answered || result.unwrap_err().is_uncertain(), "{fate:?}");
+            assert_eq!(server.objects("/api/v1/configmaps").len(), usize::from(took_effect), "{fate:?}");
+            assert_eq!(clock.since(jiff::Timestamp::UNIX_EPOCH), waited, "{fate:?}");
+        }
+    }
+}

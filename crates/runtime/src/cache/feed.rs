@@ -33,6 +33,8 @@ const WAIT_JITTER: f64 = 0.5;
 const SHORTEST_WATCH: Duration = Duration::from_secs(1);
 /// How long past its own time a watch may be silent before its connection counts as dead.
 const SILENCE_SLACK: Duration = Duration::from_secs(30);
+/// By what share of itself the time of a watch grows.
+const WATCH_TIME_JITTER: f64 = 0.5;
 const PAGE_SIZE: &str = "500";
 
 /// What all feeds of a cache share.
@@ -101,13 +103,17 @@ impl Feed {
     }
 
     /// Hands `text`, an object, to all stores.
-    pub(super) fn absorb(&self, text: &str, origin: Origin) -> Result<(), serde_json::Error> {
-        let header = Header::read(text)?;
-        self.stores().iter().try_for_each(|store| store.absorb(&header, text, origin))
+    pub(super) fn absorb<'a>(
+        &self,
+        header: &Header<'a>,
+        text: &'a str,
+        origin: Origin,
+    ) -> Result<(), serde_json::Error> {
+        self.stores().iter().try_for_each(|store| store.absorb(header, text, origin))
     }
 
     /// Takes an object out of all stores: deleted by us, or found missing.
-    pub(super) fn remove(&self, key: &Key, uid: Option<&str>) {
+    pub(super) fn remove(&self, key: &Key, uid: &str) {
         for store in self.stores() {
             store.remove(key, uid);
         }
@@ -225,9 +231,11 @@ impl Feed {
             .await
     }
 
-    async fn open(&self, around: &Surroundings, progress: &Progress) -> Result<Body, Error> {
+    async fn open(&self, around: &Surroundings, progress: &mut Progress) -> Result<Body, Error> {
         let version = progress.version.map(|version| version.to_string()).unwrap_or_default();
-        let seconds = around.watch_time.map(|time| time.as_secs().to_string());
+        // Each watch lasts another time, or all would be renewed in the same second.
+        let time = around.watch_time.map(|time| progress.waits.jitter(time, WATCH_TIME_JITTER));
+        let seconds = time.map(|time| time.as_secs().to_string());
         let label = self.label();
         let mut query = vec![("watch", "true"), ("allowWatchBookmarks", "true")];
         if progress.version.is_none() {
@@ -319,9 +327,9 @@ impl Follower<'_> {
         loop {
             let next = match self.around.watch_time {
                 None => body.frame().await,
-                Some(time) => match tokio::time::timeout(time + SILENCE_SLACK, body.frame()).await {
+                Some(time) => match tokio::time::timeout(longest_silence(time), body.frame()).await {
                     Ok(next) => next,
-                    Err(_) => return Err(format!("silent for {:?}", time + SILENCE_SLACK)),
+                    Err(_) => return Err(format!("silent for {:?}", longest_silence(time))),
                 },
             };
             match next {
@@ -460,6 +468,11 @@ fn absorb_readable<'a>(stores: &[Arc<dyn AnyStore>], header: &Header<'a>, object
             warn!(namespace = %header.namespace, name = %header.name, %error, "an object cannot be read and is left out");
         }
     }
+}
+
+/// How long a watch that lasts about `time` may bring nothing, not even its end.
+fn longest_silence(time: Duration) -> Duration {
+    time.mul_f64(1.0 + WATCH_TIME_JITTER) + SILENCE_SLACK
 }
 
 fn error_event(object: &str) -> Ended {

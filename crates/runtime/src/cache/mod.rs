@@ -26,7 +26,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::feed::{Feed, Surroundings};
-use self::store::{Origin, Traits};
+use self::store::{IndexFunction, Origin, Traits};
 use crate::client::{Client, Error};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -78,7 +78,7 @@ struct Shared {
 struct Registry {
     typed: BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>,
     dynamic: BTreeMap<GroupVersionKind, Store<Object>>,
-    feeds: BTreeMap<GroupVersionKind, Arc<Feed>>,
+    feeds: BTreeMap<Arc<Kind>, Arc<Feed>>,
     waits: Vec<Synced>,
 }
 
@@ -93,7 +93,7 @@ pub struct CacheBuilder {
 
 /// How one kind is held.
 pub struct KindOptions<K> {
-    indexes: Vec<(&'static str, Arc<dyn Fn(&K) -> Vec<String> + Send + Sync>)>,
+    indexes: Vec<(&'static str, IndexFunction<K>)>,
     trim: Option<fn(&mut K)>,
     label: Option<String>,
     managers: fn(&str) -> bool,
@@ -148,7 +148,7 @@ impl CacheBuilder {
             },
         );
         let feed = Feed::new(Arc::clone(&kind), label, Arc::new(store.clone()));
-        self.registry.feeds.insert(kind.group_version_kind(), Arc::new(feed));
+        self.registry.feeds.insert(kind, Arc::new(feed));
         self.registry.waits.push(wait_for(&store));
         self.registry.typed.insert(TypeId::of::<K>(), Arc::new(store));
         self
@@ -235,10 +235,7 @@ impl Cache {
             trim: None,
             label: None,
             managers: self.shared.dynamic_managers,
-            indexes: vec![(
-                "owner",
-                Arc::new(owner_uids) as Arc<dyn Fn(&Object) -> Vec<String> + Send + Sync>,
-            )],
+            indexes: vec![("owner", Arc::new(owner_uids) as IndexFunction<Object>)],
         };
         let store = Store::new(Arc::clone(&kind), traits);
         // Held until the store is registered, so that a listener that comes now is attached here or there.
@@ -248,11 +245,11 @@ impl Cache {
         }
         let mut registry = self.shared.registry.write().unwrap_or_else(PoisonError::into_inner);
         registry.dynamic.insert(wanted.clone(), store.clone());
-        match registry.feeds.get(wanted) {
+        match registry.feeds.get(&kind) {
             Some(feed) => feed.join(Arc::new(store.clone()), None),
             None => {
-                let feed = Arc::new(Feed::new(kind, None, Arc::new(store.clone())));
-                registry.feeds.insert(wanted.clone(), Arc::clone(&feed));
+                let feed = Arc::new(Feed::new(Arc::clone(&kind), None, Arc::new(store.clone())));
+                registry.feeds.insert(kind, Arc::clone(&feed));
                 tokio::spawn(feed.run(self.shared.around.clone(), self.shared.shutdown.clone()));
             }
         }
@@ -299,25 +296,31 @@ impl Cache {
         &self.shared.around.clock
     }
 
-    /// Merges the answer to a write of ours.
-    pub(crate) fn absorb_write(&self, kind: &Kind, text: &str) -> Result<(), serde_json::Error> {
-        self.feed(kind).map_or(Ok(()), |feed| feed.absorb(text, Origin::Write))
+    /// Merges the answer to a write of ours, whose header was read before.
+    pub(crate) fn absorb_write<'a>(
+        &self,
+        kind: &Kind,
+        header: &Header<'a>,
+        text: &'a str,
+    ) -> Result<(), serde_json::Error> {
+        self.feed(kind).map_or(Ok(()), |feed| feed.absorb(header, text, Origin::Write))
     }
 
     /// Merges what a live read found.
     pub(crate) fn absorb_read(&self, kind: &Kind, text: &str) -> Result<(), serde_json::Error> {
-        self.feed(kind).map_or(Ok(()), |feed| feed.absorb(text, Origin::Read))
+        let header = Header::read(text)?;
+        self.feed(kind).map_or(Ok(()), |feed| feed.absorb(&header, text, Origin::Read))
     }
 
     /// Takes out an object that is known to be gone.
-    pub(crate) fn remove(&self, kind: &Kind, key: &Key, uid: Option<&str>) {
+    pub(crate) fn remove(&self, kind: &Kind, key: &Key, uid: &str) {
         if let Some(feed) = self.feed(kind) {
             feed.remove(key, uid);
         }
     }
 
     fn feed(&self, kind: &Kind) -> Option<Arc<Feed>> {
-        self.registry().feeds.get(&kind.group_version_kind()).cloned()
+        self.registry().feeds.get(kind).cloned()
     }
 
     fn registry(&self) -> std::sync::RwLockReadGuard<'_, Registry> {

@@ -32,7 +32,7 @@ const GRAVES_KEPT: usize = 64;
 /// The digest of an apply: manager, subresource and body.
 pub(crate) type Digest = [u8; 16];
 
-type IndexFunction<K> = Arc<dyn Fn(&K) -> Vec<String> + Send + Sync>;
+pub(super) type IndexFunction<K> = Arc<dyn Fn(&K) -> Vec<String> + Send + Sync>;
 type Listener<K> = Arc<dyn Fn(Option<&K>, Option<&K>, Priority) + Send + Sync>;
 
 /// How a store decodes and what it keeps.
@@ -129,7 +129,8 @@ pub(super) trait AnyStore: Send + Sync {
     -> Result<(), serde_json::Error>;
     /// The watch told that an object is deleted.
     fn absorb_deleted_event(&self, header: &Header<'_>);
-    fn remove(&self, key: &Key, uid: Option<&str>);
+    /// Takes out the object with `uid`, which we know to be gone before the watch told.
+    fn remove(&self, key: &Key, uid: &str);
     fn advance(&self, version: u64);
     fn begin_list(&self);
     /// The server's versions have gone backwards: what is held counts as older than anything.
@@ -382,7 +383,7 @@ impl<K: Send + Sync + 'static> AnyStore for Store<K> {
         let (key, version) = (Key::new(&header.namespace, &header.name), header.version());
         let news = self.read().wants(&key, &header.uid, version, origin);
         if news && origin == Origin::Write && header.is_finalized() {
-            AnyStore::remove(self, &key, Some(&header.uid));
+            AnyStore::remove(self, &key, &header.uid);
             return Ok(());
         }
         let unlabelled = self.inner.traits.label.as_ref().is_some_and(|label| !header.has_label(label));
@@ -428,17 +429,12 @@ impl<K: Send + Sync + 'static> AnyStore for Store<K> {
         self.removed(old);
     }
 
-    fn remove(&self, key: &Key, uid: Option<&str>) {
+    fn remove(&self, key: &Key, uid: &str) {
         let old = {
             let mut state = self.write();
-            let uid = match (uid, state.objects.get(key)) {
-                (Some(uid), _) => uid.into(),
-                (None, Some(entry)) => entry.uid.clone(),
-                (None, None) => return,
-            };
-            let old = state.take(key, &uid);
+            let old = state.take(key, uid);
             if old.is_some() {
-                state.deleted.insert(uid, false);
+                state.deleted.insert(uid.into(), false);
             }
             old
         };

@@ -6,7 +6,8 @@
 //!   key that was added first. So of a thousand clusters that come at once, the first are finished while the last have not
 //!   begun, instead of all being half done for the whole time.
 //! * Against starving the late ones, every eighth key is simply the one that has waited longest.
-//! * A failed key comes back later each time; a success forgets its failures.
+//! * A failed key comes back later each time; a success forgets its failures. A key that changed while it failed comes
+//!   back sooner, but never at once: the change may be its own doing.
 //! * Nothing runs while nothing is due: no ticks, no polls, one timer for the earliest key that waits for its time.
 
 mod groups;
@@ -240,13 +241,13 @@ impl Queue {
             Done::Settled => None,
             Done::At(time) => Some(time),
             Done::Failed => {
-                let wait = self.inner.backoff.wait(item.failures, &mut state.jitter);
-                Some(now + wait)
+                let failures = if again.is_some() { 1 } else { item.failures };
+                Some(now + self.inner.backoff.wait(failures, &mut state.jitter))
             }
         };
         if state.closed {
             state.items.remove(key);
-        } else if let Some(priority) = again {
+        } else if let (Some(priority), false) = (again, done == Done::Failed) {
             state.add(key.clone(), priority, group);
         } else if let Some(time) = due {
             state.delay(key, time);

@@ -118,6 +118,23 @@ async fn failures_wait_longer_each_time_and_success_forgets_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_during_a_failure_comes_soon_but_not_at_once() {
+    let clock = clock();
+    let queue = queue(&clock);
+    queue.add(key("a"), Priority::Fresh);
+    for _ in 0..20 {
+        take(&queue).await;
+        queue.add(key("a"), Priority::Fresh);
+        let before = clock.now();
+        queue.done(&key("a"), Done::Failed);
+        queue.take().await.unwrap();
+        let waited = clock.since(before);
+        assert!(waited >= Duration::from_millis(100) && waited < Duration::from_millis(130), "{waited:?}");
+        queue.done(&key("a"), Done::Failed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_time_is_kept_and_an_event_comes_before_it() {
     let clock = clock();
     let queue = queue(&clock);

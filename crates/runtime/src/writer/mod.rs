@@ -226,16 +226,19 @@ impl Writer {
         let answer = text(&answer, Verb::Delete, store.kind(), key)?;
         let unreadable = |source| Error::Unreadable { verb: "delete", what: what(store.kind(), key), source };
         if let Some(status) = deletion_status(answer) {
-            let uid = status.uid.or_else(|| options.uid.map(str::to_owned));
-            self.cache.remove(store.kind(), key, uid.as_deref());
+            // Without a word about which object it was, it was the one that we knew of.
+            let known = before.as_ref().map(|(uid, _)| &**uid);
+            if let Some(uid) = status.uid.as_deref().or(options.uid).or(known) {
+                self.cache.remove(store.kind(), key, uid);
+            }
             return Ok(Deleted::Gone);
         }
         let header = Header::read(answer).map_err(unreadable)?;
         if !header.is_being_deleted() || header.is_finalized() {
-            self.cache.remove(store.kind(), key, Some(&header.uid));
+            self.cache.remove(store.kind(), key, &header.uid);
             return Ok(Deleted::Gone);
         }
-        self.cache.absorb_write(store.kind(), answer).map_err(unreadable)?;
+        self.cache.absorb_write(store.kind(), &header, answer).map_err(unreadable)?;
         Ok(Deleted::Going(Arc::new(store.decode(answer).map_err(unreadable)?)))
     }
 
@@ -266,8 +269,10 @@ impl Writer {
         key: &Key,
         before: Option<(Box<str>, u64)>,
     ) {
-        if before.is_some() && before == store.identity(key) {
-            self.cache.remove(store.kind(), key, before.as_ref().map(|(uid, _)| &**uid));
+        if let Some((uid, _)) = &before
+            && before == store.identity(key)
+        {
+            self.cache.remove(store.kind(), key, uid);
         }
     }
 
@@ -303,8 +308,8 @@ impl Writer {
         let answer = text(answer, verb, store.kind(), key)?;
         let unreadable =
             |source| Error::Unreadable { verb: verb.name(), what: what(store.kind(), key), source };
-        self.cache.absorb_write(store.kind(), answer).map_err(unreadable)?;
         let header = Header::read(answer).map_err(unreadable)?;
+        self.cache.absorb_write(store.kind(), &header, answer).map_err(unreadable)?;
         let version = header.version();
         let key = Key::new(&header.namespace, &header.name);
         if let Some(object) = store.at_least(&key, &header.uid, version) {
