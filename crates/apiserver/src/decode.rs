@@ -1,0 +1,324 @@
+//! From the bytes of a body to an object of the kind that the path asks for.
+
+use machinery::gvk::split_api_version;
+use machinery::status::{Status, quote};
+use serde_json::Value;
+
+use crate::Refused;
+use crate::duplicates;
+use crate::exchange::Exchange;
+use crate::negotiate::{self, Encoding};
+use crate::request::FieldValidation;
+
+/// A body that was read, with what was odd about it.
+pub struct Decoded {
+    /// The object.
+    pub value: Value,
+    /// One sentence per doubled member.
+    pub complaints: Vec<String>,
+}
+
+/// Reads JSON or YAML text as a tree.
+pub fn tree(bytes: &[u8], encoding: Encoding) -> Result<Decoded, String> {
+    match encoding {
+        Encoding::Json => {
+            let read = duplicates::read(bytes).map_err(|error| json_error(bytes, &error))?;
+            let complaints =
+                read.duplicates.iter().map(|path| format!("duplicate field {}", quote(path))).collect();
+            Ok(Decoded { value: read.value, complaints })
+        }
+        Encoding::Yaml => yaml(bytes),
+    }
+}
+
+/// The text that Go's JSON reader has for the most usual mistakes.
+fn json_error(bytes: &[u8], error: &serde_json::Error) -> String {
+    if error.is_eof() || bytes.is_empty() {
+        return "unexpected end of JSON input".to_owned();
+    }
+    let line = error.line().saturating_sub(1);
+    let start: usize = bytes.split(|byte| *byte == b'\n').take(line).map(|text| text.len() + 1).sum();
+    let position = (start + error.column()).saturating_sub(1);
+    let found = String::from_utf8_lossy(bytes.get(position..).unwrap_or_default()).chars().next().unwrap_or(' ');
+    format!("invalid character '{found}' looking for beginning of value")
+}
+
+/// Reads the first document of YAML 1.1 text.
+pub fn yaml(bytes: &[u8]) -> Result<Decoded, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "yaml: the text is not UTF-8".to_owned())?;
+    let first = first_document(text);
+    if first.trim().is_empty() {
+        return Ok(Decoded { value: Value::Null, complaints: Vec::new() });
+    }
+    let read = |policy| {
+        let options = serde_saphyr::options! {
+            duplicate_keys: policy,
+            legacy_octal_numbers: true,
+            strict_booleans: false
+        };
+        serde_saphyr::from_str_with_options::<Value>(first, options)
+    };
+    let value = read(serde_saphyr::DuplicateKeyPolicy::LastWins).map_err(|error| format!("yaml: {error}"))?;
+    let mut complaints = Vec::new();
+    if let Err(error) = read(serde_saphyr::DuplicateKeyPolicy::Error) {
+        complaints.push(format!("yaml: {error}"));
+    }
+    Ok(Decoded { value, complaints })
+}
+
+/// Text up to the second document; markers and comments before the first one are skipped.
+fn first_document(text: &str) -> &str {
+    let mut start = 0;
+    let mut seen = false;
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim_end();
+        if bare == "---" || bare.starts_with("--- ") {
+            if seen {
+                return text.get(start..offset).unwrap_or_default();
+            }
+            start = if bare == "---" { offset + line.len() } else { offset };
+        }
+        seen |= !bare.is_empty() && bare != "---" && !bare.starts_with('#');
+        offset += line.len();
+    }
+    text.get(start..).unwrap_or_default()
+}
+
+/// Reads the body as an object of the exchange's kind: type checked, unknown members dropped (or refused), defaults
+/// filled in.
+pub fn object(exchange: &mut Exchange, validation: FieldValidation) -> Result<Value, Refused> {
+    let encoding = negotiate::input(exchange.content_type.as_deref())?;
+    let kind = exchange.resource.kind.clone();
+    let body = exchange.body.clone();
+    let decoded = tree(&body, encoding).map_err(|error| unreadable(&kind.kind, &body, &error))?;
+    let Decoded { mut value, complaints } = decoded;
+    if value.is_null() && !kind.custom() {
+        value = Value::Object(serde_json::Map::new());
+    }
+    if !value.is_object() {
+        return Err(unrecognized(&kind.kind, &value, &body));
+    }
+    check_type(exchange, &mut value, &body)?;
+    let version = exchange.resource.version().name.clone();
+    check_metadata(&value).map_err(|detail| unhandled(&kind.kind, &version, &kind.kind, &detail))?;
+    fit(exchange, &mut value, complaints, validation)?;
+    if !kind.custom() {
+        check_structure(exchange, &value)?;
+    }
+    Ok(value)
+}
+
+/// Drops unknown members and fills in defaults. Unknown and doubled members are told about as the client wishes.
+pub fn fit(
+    exchange: &mut Exchange,
+    value: &mut Value,
+    mut complaints: Vec<String>,
+    validation: FieldValidation,
+) -> Result<(), Refused> {
+    let resource = exchange.resource.clone();
+    let schema = resource.version().schema();
+    let unknown = machinery::schema::prune(schema, value);
+    complaints.extend(unknown.iter().map(|path| format!("unknown field {}", quote(path))));
+    machinery::schema::default(schema, value);
+    match validation {
+        FieldValidation::Strict if !complaints.is_empty() => {
+            let kind = &resource.kind.kind;
+            let detail = format!("strict decoding error: {}", complaints.join(", "));
+            let text = format!("{kind} in version \"{}\" cannot be handled as a {kind}: {detail}", resource.version().name);
+            Err(Status::bad_request(text).into())
+        }
+        FieldValidation::Warn => {
+            exchange.warnings.extend(complaints);
+            Ok(())
+        }
+        FieldValidation::Strict | FieldValidation::Ignore => Ok(()),
+    }
+}
+
+fn unreadable(kind: &str, body: &[u8], error: &str) -> Refused {
+    let shown = if body.is_empty() { "<empty>".to_owned() } else { String::from_utf8_lossy(body).chars().take(1024).collect() };
+    let text = format!(
+        "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {error} ({shown})"
+    );
+    Status::bad_request(text).into()
+}
+
+fn unrecognized(kind: &str, value: &Value, body: &[u8]) -> Refused {
+    if value.is_null() {
+        let body = String::from_utf8_lossy(body);
+        return Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): Object 'Kind' is missing in '{body}'"
+        ))
+        .into();
+    }
+    let go = go_type(value);
+    unreadable(kind, body, &format!("json: cannot unmarshal {go} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"))
+}
+
+/// What Go's JSON reader calls a value.
+pub fn go_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn unhandled(kind: &str, version: &str, wanted: &str, detail: &str) -> Refused {
+    Status::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {wanted}: {detail}")).into()
+}
+
+/// Compares `apiVersion` and `kind` with the path, and fills them in for built-in kinds.
+fn check_type(exchange: &Exchange, value: &mut Value, body: &[u8]) -> Result<(), Refused> {
+    let resource = &exchange.resource;
+    let wanted = &*resource.kind.kind;
+    let expected = resource.api_version();
+    let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (api_version, kind) = (text("apiVersion"), text("kind"));
+    if resource.kind.custom() {
+        if kind.is_empty() {
+            let body = String::from_utf8_lossy(body);
+            return Err(Status::bad_request(format!(
+                "the object provided is unrecognized (must be of type {wanted}): Object 'Kind' is missing in '{body}'"
+            ))
+            .into());
+        }
+        if api_version != expected {
+            return Err(other_version(&api_version, &expected));
+        }
+        if kind != wanted {
+            let name = crate::object::name(value).to_owned();
+            let detail = format!("must be {wanted}");
+            let error = machinery::status::FieldError::invalid("kind", kind.clone(), detail);
+            return Err(Status::invalid(&resource.kind.group, &kind, &name, &[error]).into());
+        }
+        return Ok(());
+    }
+    if !api_version.is_empty() && api_version != expected || !kind.is_empty() && kind != wanted {
+        return Err(other_kind(exchange, &api_version, &kind));
+    }
+    if let Some(map) = value.as_object_mut() {
+        map.insert("apiVersion".into(), Value::from(expected));
+        map.insert("kind".into(), Value::from(wanted));
+    }
+    Ok(())
+}
+
+fn other_version(given: &str, expected: &str) -> Refused {
+    Status::bad_request(format!(
+        "the API version in the data ({given}) does not match the expected API version ({expected})"
+    ))
+    .into()
+}
+
+fn other_kind(exchange: &Exchange, api_version: &str, kind: &str) -> Refused {
+    let wanted = &*exchange.resource.kind.kind;
+    let (group, version) = split_api_version(api_version).unwrap_or(("", api_version));
+    let registry = exchange.server.registry();
+    let kind = if kind.is_empty() { wanted } else { kind };
+    let known = registry.find_kind(group, kind).is_some_and(|known| known.served(version).is_some());
+    let detail = if known || kind == "List" && api_version == "v1" {
+        format!("converting ({version}.{kind}) to (core.{wanted}): unknown conversion")
+    } else if !exchange.resource.kind.group.is_empty() && kind == wanted {
+        return other_version(api_version, &exchange.resource.api_version());
+    } else {
+        format!("no kind \"{kind}\" is registered for version \"{api_version}\" in scheme \"pkg/runtime/scheme.go:111\"")
+    };
+    unhandled(kind, version, wanted, &detail)
+}
+
+/// Checks that metadata has the types that every client relies on.
+pub fn check_metadata(object: &Value) -> Result<(), String> {
+    let metadata = match object.get("metadata") {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::Object(metadata)) => metadata,
+        Some(other) => return Err(cannot("Go value of type v1.ObjectMeta", other)),
+    };
+    for (name, value) in metadata {
+        if value.is_null() {
+            continue;
+        }
+        match name.as_str() {
+            "name" | "generateName" | "namespace" | "selfLink" | "uid" | "resourceVersion" if !value.is_string() => {
+                return Err(cannot(&format!("Go struct field ObjectMeta.{name} of type string"), value));
+            }
+            "generation" | "deletionGracePeriodSeconds" if !(value.is_i64() || value.is_u64()) => {
+                return Err(cannot(&format!("Go struct field ObjectMeta.{name} of type int64"), value));
+            }
+            "creationTimestamp" | "deletionTimestamp" => check_time(value)?,
+            "labels" | "annotations" => check_texts(name, value)?,
+            "finalizers" => check_list(name, value, "[]string", Value::is_string, "string")?,
+            "ownerReferences" => check_list(name, value, "[]v1.OwnerReference", Value::is_object, "v1.OwnerReference")?,
+            "managedFields" => {
+                check_list(name, value, "[]v1.ManagedFieldsEntry", Value::is_object, "v1.ManagedFieldsEntry")?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn cannot(into: &str, value: &Value) -> String {
+    format!("json: cannot unmarshal {} into {into}", go_type(value))
+}
+
+fn check_time(value: &Value) -> Result<(), String> {
+    let Some(text) = value.as_str() else { return Err(cannot("Go value of type string", value)) };
+    if text.parse::<jiff::Timestamp>().is_ok() {
+        return Ok(());
+    }
+    Err(format!("parsing time {0} as \"2006-01-02T15:04:05Z07:00\": cannot parse {0} as \"2006\"", quote(text)))
+}
+
+fn check_texts(name: &str, value: &Value) -> Result<(), String> {
+    let Some(members) = value.as_object() else {
+        return Err(cannot(&format!("Go struct field ObjectMeta.{name} of type map[string]string"), value));
+    };
+    match members.values().find(|value| !value.is_string() && !value.is_null()) {
+        Some(value) => Err(cannot(&format!("Go struct field ObjectMeta.{name} of type string"), value)),
+        None => Ok(()),
+    }
+}
+
+fn check_list(
+    name: &str,
+    value: &Value,
+    list_type: &str,
+    fits: fn(&Value) -> bool,
+    item_type: &str,
+) -> Result<(), String> {
+    let Some(items) = value.as_array() else {
+        return Err(cannot(&format!("Go struct field ObjectMeta.{name} of type {list_type}"), value));
+    };
+    match items.iter().find(|item| !fits(item)) {
+        Some(item) => Err(cannot(&format!("Go struct field ObjectMeta.{name} of type {item_type}"), item)),
+        None => Ok(()),
+    }
+}
+
+/// Built-in objects of the wrong shape are refused while they are read.
+fn check_structure(exchange: &Exchange, value: &Value) -> Result<(), Refused> {
+    let version = exchange.resource.version();
+    let errors = machinery::schema::validate(version.schema(), value, None);
+    let Some(error) = errors.first() else { return Ok(()) };
+    let kind = &exchange.resource.kind.kind;
+    let found = error.value.as_ref().map_or("value", |value| value.as_str().unwrap_or_else(|| go_type(value)));
+    let detail = format!("json: cannot unmarshal {found} into Go struct field {kind}.{}", error.path);
+    Err(unhandled(kind, &version.name, kind, &detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_document_is_read() {
+        assert_eq!(first_document("a: 1\n---\nb: 2\n"), "a: 1\n");
+        assert_eq!(first_document("# c\n---\na: 1\n"), "a: 1\n");
+        assert_eq!(first_document("a: 1"), "a: 1");
+    }
+}

@@ -1,0 +1,378 @@
+//! PATCH: JSON patch, merge patch, strategic merge patch, and server-side apply.
+
+use http::Response;
+use machinery::apply::{self, ApplyError, ApplyRequest};
+use machinery::gvk::split_api_version;
+use machinery::patch::{json, merge};
+use machinery::status::{FieldError, FieldErrorKind, Status, StatusCause};
+use serde_json::{Map, Value};
+use store::Entry;
+
+use crate::body::Body;
+use crate::exchange::Exchange;
+use crate::negotiate::{self, PatchType};
+use crate::request::{self, FieldValidation, WriteOptions, refuse_options};
+use crate::verbs::write::{self, Attempt, Ownership, Part, Replacement, Saved};
+use crate::{Refused, decode, metadata, object};
+
+/// What is done to the stored object.
+enum Patch {
+    Json(json::Patch),
+    Merge(Value),
+    Strategic(Value),
+    Apply(Value),
+}
+
+/// Patches the object that the path names.
+pub async fn patch(exchange: &mut Exchange) -> Result<Response<Body>, Refused> {
+    let saved = patch_part(exchange, Part::Main).await?;
+    exchange.answer_object(if saved.created { 201 } else { 200 }, saved.bytes)
+}
+
+/// Patches one part of the object that the path names.
+pub async fn patch_part(exchange: &mut Exchange, part: Part) -> Result<Saved, Refused> {
+    let options = request::write_options(&exchange.query, "PatchOptions")?;
+    exchange.output()?;
+    let patch_type = negotiate::patch_type(exchange.content_type.as_deref(), exchange.resource.kind.custom())?;
+    check_options(patch_type, &options)?;
+    let (patch, complaints) = read(exchange, patch_type)?;
+    tell(exchange, complaints, &options)?;
+    loop {
+        match attempt(exchange, &patch, part, &options).await? {
+            Attempt::Done(saved) => return Ok(saved),
+            Attempt::Lost => {}
+        }
+    }
+}
+
+fn check_options(patch_type: PatchType, options: &WriteOptions) -> Result<(), Refused> {
+    let mut errors = Vec::new();
+    if patch_type == PatchType::Apply {
+        if options.field_manager.is_none() {
+            errors.push(FieldError::required("fieldManager", "is required for apply patch"));
+        }
+    } else if options.force.is_some() {
+        errors.push(FieldError::forbidden("force", "may not be specified for non-apply patch"));
+    }
+    refuse_options("PatchOptions", errors)
+}
+
+/// Doubled members of the patch itself.
+fn tell(exchange: &mut Exchange, complaints: Vec<String>, options: &WriteOptions) -> Result<(), Refused> {
+    match options.field_validation {
+        FieldValidation::Strict if !complaints.is_empty() => {
+            Err(Status::bad_request(format!("strict decoding error: {}", complaints.join(", "))).into())
+        }
+        FieldValidation::Warn => {
+            exchange.warnings.extend(complaints);
+            Ok(())
+        }
+        FieldValidation::Strict | FieldValidation::Ignore => Ok(()),
+    }
+}
+
+fn read(exchange: &Exchange, patch_type: PatchType) -> Result<(Patch, Vec<String>), Refused> {
+    if patch_type == PatchType::Apply {
+        let decoded = decode::yaml(&exchange.body).map_err(|error| {
+            Status::bad_request(format!("error decoding YAML: error converting YAML to JSON: {error}"))
+        })?;
+        let applied = match decoded.value {
+            Value::Null => Value::Object(Map::new()),
+            value @ Value::Object(_) => value,
+            other => {
+                let found = decode::go_type(&other);
+                return Err(Status::bad_request(format!(
+                    "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go \
+                     value of type map[string]interface {{}}"
+                ))
+                .into());
+            }
+        };
+        let complaints = decoded.complaints.into_iter().map(|text| text.trim_start_matches("yaml: ").to_owned());
+        return Ok((Patch::Apply(applied), complaints.collect()));
+    }
+    let decoded = decode::tree(&exchange.body, crate::negotiate::Encoding::Json)
+        .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
+    let patch = match patch_type {
+        PatchType::Json => {
+            let patch = json::Patch::parse(&decoded.value).map_err(|error| {
+                Status::bad_request(format!("error decoding patch: {error}"))
+            })?;
+            Patch::Json(patch)
+        }
+        _ if !decoded.value.is_object() => {
+            let found = decode::go_type(&decoded.value);
+            return Err(Status::bad_request(format!(
+                "error decoding patch: json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+            ))
+            .into());
+        }
+        PatchType::Strategic => Patch::Strategic(decoded.value),
+        _ => Patch::Merge(decoded.value),
+    };
+    Ok((patch, decoded.complaints))
+}
+
+async fn attempt(
+    exchange: &mut Exchange,
+    patch: &Patch,
+    part: Part,
+    options: &WriteOptions,
+) -> Result<Attempt, Refused> {
+    let key = exchange.key()?;
+    let name = exchange.name()?.to_owned();
+    let entry = exchange.server.store().get(&key);
+    if let Patch::Apply(applied) = patch {
+        return attempt_apply(exchange, &name, entry, applied, part, options).await;
+    }
+    let Some(entry) = entry else { return Err(exchange.not_found(&name)) };
+    let old = exchange.incoming(&entry.value, entry.modified);
+    let new = patched(exchange, &name, &old, patch)?;
+    let new = settle(exchange, &name, &old, new, options)?;
+    let given = object::meta_text(&new, "resourceVersion").to_owned();
+    if !given.is_empty() && given != entry.modified.to_string() {
+        return Err(exchange.stale(&name));
+    }
+    // A patch that names a version is lost when the version is; any other is applied to what is there then.
+    let conditional = names_version(patch);
+    let replacement = Replacement { entry: &entry, old, new, part, ownership: Ownership::Track };
+    match write::replace(exchange, replacement, options).await? {
+        Attempt::Lost if conditional => Err(exchange.stale(&name)),
+        other => Ok(other),
+    }
+}
+
+fn names_version(patch: &Patch) -> bool {
+    match patch {
+        Patch::Merge(patch) | Patch::Strategic(patch) | Patch::Apply(patch) => {
+            !object::meta_text(patch, "resourceVersion").is_empty()
+        }
+        Patch::Json(patch) => patch.steps.iter().any(|step| step.path == "/metadata/resourceVersion"),
+    }
+}
+
+/// The stored object with the patch applied.
+fn patched(exchange: &Exchange, name: &str, old: &Value, patch: &Patch) -> Result<Value, Refused> {
+    let mut new = old.clone();
+    match patch {
+        Patch::Json(patch) => patch.apply(&mut new).map_err(|error| {
+            tracing::debug!(%error, "a JSON patch cannot be applied");
+            let kind = &exchange.resource.kind;
+            let mut status = Status::invalid(&kind.group, &kind.kind, name, &[]);
+            status.message = "the server rejected our request due to an error in our request".to_owned();
+            status.details = Some(machinery::status::StatusDetails::default());
+            status
+        })?,
+        Patch::Merge(patch) => merge::apply(&mut new, patch),
+        Patch::Strategic(patch) => {
+            let schema = exchange.resource.version().schema();
+            crate::strategic::apply(schema, &mut new, patch)
+                .map_err(|error| Status::plain_error(error.to_string()))?;
+        }
+        Patch::Apply(_) => {}
+    }
+    Ok(new)
+}
+
+/// What a patch made must be an object of the kind again.
+fn settle(
+    exchange: &mut Exchange,
+    name: &str,
+    old: &Value,
+    mut new: Value,
+    options: &WriteOptions,
+) -> Result<Value, Refused> {
+    let resource = exchange.resource.clone();
+    let kind = &resource.kind;
+    let text = |value: &Value, member: &str| value.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+    for member in ["apiVersion", "kind"] {
+        if text(&new, member) != text(old, member) {
+            return Err(changed_type(exchange, &new, name));
+        }
+    }
+    if let Err(detail) = decode::check_metadata(&new) {
+        return Err(unfit(exchange, name, &new, &detail));
+    }
+    if object::name(&new) != name {
+        return Err(Status::bad_request("the name of the object does not match the name on the URL").into());
+    }
+    if exchange.namespace().is_some_and(|namespace| object::meta_text(&new, "namespace") != namespace) {
+        return Err(Status::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        )
+        .into());
+    }
+    write::check_number(&new)?;
+    decode::fit(exchange, &mut new, Vec::new(), options.field_validation)?;
+    if !kind.custom() {
+        let errors = machinery::schema::validate(resource.version().schema(), &new, None);
+        if let Some(error) = errors.first() {
+            return Err(unfit(exchange, name, &new, &format!("{}: {}", error.path, error.body())));
+        }
+    }
+    Ok(new)
+}
+
+/// A patch must not make another kind of an object.
+fn changed_type(exchange: &Exchange, new: &Value, name: &str) -> Refused {
+    let kind = &exchange.resource.kind;
+    let given_kind = new.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let given_version = new.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+    if kind.custom() {
+        let (path, value, wanted) = if given_kind == &*kind.kind {
+            ("apiVersion", given_version, exchange.resource.api_version())
+        } else {
+            ("kind", given_kind, kind.kind.to_string())
+        };
+        let error = FieldError::invalid(path, value, format!("must be {wanted}"));
+        return Status::invalid(&kind.group, &kind.kind, name, &[error]).into();
+    }
+    let (_, version) = split_api_version(given_version).unwrap_or(("", given_version));
+    Status::bad_request(format!(
+        "{given_kind} in version \"{version}\" cannot be handled as a {}: no kind \"{given_kind}\" is registered for version \
+         \"{given_version}\" in scheme \"pkg/runtime/scheme.go:111\"",
+        kind.kind
+    ))
+    .into()
+}
+
+/// 422 about a patch whose outcome cannot be read as an object of the kind.
+fn unfit(exchange: &Exchange, name: &str, new: &Value, detail: &str) -> Refused {
+    let kind = &exchange.resource.kind;
+    if kind.custom() {
+        let error = FieldError::invalid("metadata", new.get("metadata").cloned().unwrap_or_default(), detail);
+        return Status::invalid(&kind.group, &kind.kind, name, &[error]).into();
+    }
+    let error = FieldError::new("patch", FieldErrorKind::Invalid, Some(Value::from(exchange.body_text())), detail);
+    Status::invalid("", "", "", &[error]).into()
+}
+
+async fn attempt_apply(
+    exchange: &mut Exchange,
+    name: &str,
+    entry: Option<Entry>,
+    applied: &Value,
+    part: Part,
+    options: &WriteOptions,
+) -> Result<Attempt, Refused> {
+    let mut applied = applied.clone();
+    check_applied(exchange, name, &mut applied)?;
+    if part == Part::Status && entry.is_none() {
+        return Err(exchange.not_found(name));
+    }
+    let live = entry.as_ref().map(|entry| exchange.incoming(&entry.value, entry.modified));
+    let given = object::meta_text(&applied, "resourceVersion").to_owned();
+    if let Some(entry) = entry.as_ref().filter(|_| !given.is_empty())
+        && given != entry.modified.to_string()
+    {
+        return Err(exchange.stale(name));
+    }
+    let merged = merged(exchange, name, live.as_ref(), &applied, part, options)?;
+    let Some(entry) = entry else {
+        return create_by_apply(exchange, merged, options).await;
+    };
+    let old = live.unwrap_or(Value::Null);
+    let mut new = merged;
+    metadata::keep_server_owned(&old, &mut new);
+    machinery::schema::default(exchange.resource.version().schema(), &mut new);
+    let replacement = Replacement { entry: &entry, old, new, part, ownership: Ownership::Recorded };
+    match write::replace(exchange, replacement, options).await? {
+        Attempt::Lost if !given.is_empty() => Err(exchange.stale(name)),
+        other => Ok(other),
+    }
+}
+
+async fn create_by_apply(exchange: &mut Exchange, mut value: Value, options: &WriteOptions) -> Result<Attempt, Refused> {
+    object::set_meta(&mut value, "resourceVersion", Value::Null);
+    let schema = exchange.resource.version().schema().clone();
+    machinery::schema::default(&schema, &mut value);
+    match write::insert(exchange, value, options, Ownership::Recorded).await {
+        Ok(saved) => Ok(Attempt::Done(saved)),
+        // Somebody else made it meanwhile: apply to that.
+        Err(status) if status.code == 409 && status.reason == "AlreadyExists" => Ok(Attempt::Lost),
+        Err(status) => Err(status),
+    }
+}
+
+/// Checks what an applied object says about itself, and completes it from the path.
+fn check_applied(exchange: &Exchange, name: &str, applied: &mut Value) -> Result<(), Refused> {
+    let resource = &exchange.resource;
+    let text = |member: &str| applied.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (api_version, kind) = (text("apiVersion"), text("kind"));
+    if api_version != resource.api_version() || kind != *resource.kind.kind {
+        let shown = if api_version.contains('/') { api_version } else { format!("/{api_version}") };
+        return Err(Status::bad_request(format!("invalid object type: {shown}, Kind={kind}")).into());
+    }
+    decode::check_metadata(applied).map_err(|detail| Status::bad_request(format!("error decoding patch: {detail}")))?;
+    if object::metadata(applied).is_some_and(|metadata| metadata.get("managedFields").is_some_and(|list| !list.is_null())) {
+        return Err(Status::bad_request("metadata.managedFields must be nil").into());
+    }
+    let given = object::name(applied).to_owned();
+    if !given.is_empty() && given != name {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({given}) does not match the name on the URL ({name})"
+        ))
+        .into());
+    }
+    let namespace = object::meta_text(applied, "namespace").to_owned();
+    match exchange.namespace() {
+        Some(expected) if !namespace.is_empty() && namespace != expected => {
+            return Err(Status::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            )
+            .into());
+        }
+        Some(expected) => object::set_meta(applied, "namespace", expected),
+        None if !namespace.is_empty() => return Err(Status::bad_request("namespace is not allowed on this type").into()),
+        None => {}
+    }
+    object::set_meta(applied, "name", name);
+    Ok(())
+}
+
+fn merged(
+    exchange: &Exchange,
+    name: &str,
+    live: Option<&Value>,
+    applied: &Value,
+    part: Part,
+    options: &WriteOptions,
+) -> Result<Value, Refused> {
+    let resource = &exchange.resource;
+    let api_version = resource.api_version();
+    let subresource = (part == Part::Status).then_some("status");
+    let request = ApplyRequest {
+        schema: resource.version().schema(),
+        live,
+        applied,
+        manager: options.field_manager.as_deref().unwrap_or_default(),
+        force: options.force.unwrap_or(false),
+        api_version: &api_version,
+        subresource,
+        reset_fields: apply::reset_fields(subresource, resource.version().status),
+        now: exchange.server.now(),
+    };
+    apply::apply(&request).map_err(|error| match error {
+        ApplyError::Conflicts(conflicts) => {
+            let message = ApplyError::Conflicts(conflicts.clone()).to_string();
+            let causes = conflicts.iter().map(|conflict| StatusCause {
+                reason: "FieldManagerConflict".to_owned(),
+                message: format!("conflict with {}", conflict.manager),
+                field: conflict.path.clone(),
+            });
+            Status::apply_conflict(message, causes.collect()).into()
+        }
+        ApplyError::BadRequest(detail) => Status::bad_request(detail).into(),
+        ApplyError::Schema(detail) => {
+            let kind = &resource.kind;
+            let namespace = exchange.namespace().unwrap_or_default();
+            Status::plain_error(format!(
+                "failed to create typed patch object ({namespace}/{name}; {}/{}, Kind={}): {detail}",
+                kind.group,
+                resource.version().name,
+                kind.kind
+            ))
+            .into()
+        }
+    })
+}
