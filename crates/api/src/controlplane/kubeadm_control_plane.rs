@@ -24,7 +24,8 @@ kind! {
 
 /// What a control plane made with kubeadm should be.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct KubeadmControlPlaneSpec {
     /// How many control plane machines there should be. Absent: 1. Odd where etcd runs on the machines.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +51,8 @@ pub struct KubeadmControlPlaneSpec {
 
 /// What each control plane machine is made from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct KubeadmControlPlaneMachineTemplate {
     /// Labels and annotations for the generated objects.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -61,7 +63,8 @@ pub struct KubeadmControlPlaneMachineTemplate {
 
 /// The part of a machine that the control plane leaves to the user.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct KubeadmControlPlaneMachineTemplateSpec {
     /// Template of the objects that describe the servers.
     pub infrastructure_ref: ContractVersionedObjectReference,
@@ -80,8 +83,8 @@ pub struct KubeadmControlPlaneMachineTemplateSpec {
 
 /// When and how control plane machines are replaced.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct KubeadmControlPlaneRolloutSpec {
     /// Deadlines before which machines are replaced.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -97,8 +100,8 @@ pub struct KubeadmControlPlaneRolloutSpec {
 
 /// Deadlines before which machines are replaced.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct KubeadmControlPlaneRolloutBeforeSpec {
     /// Replace a machine when its certificates expire within so many days; at least 7.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,8 +111,8 @@ pub struct KubeadmControlPlaneRolloutBeforeSpec {
 
 /// How old control plane machines make way for new ones.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct KubeadmControlPlaneRolloutStrategy {
     /// RollingUpdate, the only one there is.
     #[schemars(extend("enum" = ["RollingUpdate"]))]
@@ -121,8 +124,8 @@ pub struct KubeadmControlPlaneRolloutStrategy {
 
 /// Limits of a rolling update.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct KubeadmControlPlaneRolloutStrategyRollingUpdate {
     /// 1: make a new machine before an old one goes. 0: remove an old machine first. Absent: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,8 +135,8 @@ pub struct KubeadmControlPlaneRolloutStrategyRollingUpdate {
 
 /// How persistently unhealthy control plane machines are replaced.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct KubeadmControlPlaneRemediationSpec {
     /// How often to replace the replacement of an unhealthy machine. Absent: without limit.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,8 +153,8 @@ pub struct KubeadmControlPlaneRemediationSpec {
 
 /// How new machines are named.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct KubeadmControlPlaneMachineNamingSpec {
     /// Go template of the name, with `.cluster.name`, `.kubeadmControlPlane.name` and `.random`, the last of which must
     /// occur. Absent: {{ .kubeadmControlPlane.name }}-{{ .random }}. Long names are cut so that the random part fits into 63
@@ -163,8 +166,8 @@ pub struct KubeadmControlPlaneMachineNamingSpec {
 
 /// What was last observed of a control plane.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct KubeadmControlPlaneStatus {
     /// How the object is doing, one condition per aspect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -211,8 +214,8 @@ pub struct KubeadmControlPlaneStatus {
 
 /// Steps of the first provisioning that are done; none of them is ever undone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct KubeadmControlPlaneInitializationStatus {
     /// Whether the API server has accepted requests once.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,15 +223,17 @@ pub struct KubeadmControlPlaneInitializationStatus {
 }
 
 /// The replacement of an unhealthy machine that was begun last.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct LastRemediationStatus {
     /// Name of the machine that was replaced.
     #[schemars(length(min = 1, max = 253))]
     pub machine: String,
     /// When it was begun.
-    #[schemars(schema_with = "schema::time")]
-    pub time: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(required, schema_with = "schema::time")]
+    pub time: Option<Time>,
     /// How many replacements of the same fault went before it.
     #[schemars(range(min = 0))]
     pub retry_count: i32,
@@ -236,7 +241,8 @@ pub struct LastRemediationStatus {
 
 /// Status of a control plane as v1beta1 reported it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct KubeadmControlPlaneV1Beta1Status {
     /// How the object is doing, one condition per aspect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -20,7 +20,8 @@ kind! {
 
 /// Holds the template.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct KubeadmControlPlaneTemplateSpec {
     /// What new objects are made from.
     pub template: KubeadmControlPlaneTemplateResource,
@@ -28,8 +29,8 @@ pub struct KubeadmControlPlaneTemplateSpec {
 
 /// What each KubeadmControlPlane is made from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct KubeadmControlPlaneTemplateResource {
     /// Labels and annotations for each KubeadmControlPlane.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -41,8 +42,8 @@ pub struct KubeadmControlPlaneTemplateResource {
 
 /// A KubeadmControlPlane without what the topology sets: replicas, version and infrastructure.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct KubeadmControlPlaneTemplateResourceSpec {
     /// What control plane machines are made from.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -63,8 +64,8 @@ pub struct KubeadmControlPlaneTemplateResourceSpec {
 
 /// What control plane machines are made from, less what the topology sets.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct KubeadmControlPlaneTemplateMachineTemplate {
     /// Labels and annotations for the generated objects.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -76,8 +77,8 @@ pub struct KubeadmControlPlaneTemplateMachineTemplate {
 
 /// The part of a control plane machine that a template may set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct KubeadmControlPlaneTemplateMachineTemplateSpec {
     /// How machines are taken down.
     #[serde(default, skip_serializing_if = "is_default")]

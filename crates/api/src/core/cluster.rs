@@ -23,8 +23,8 @@ kind! {
 
 /// What a cluster should be: its network, where its parts are described, and the topology, if it is managed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct ClusterSpec {
     /// Stops all controllers from working on the cluster and on everything that belongs to it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,8 +52,8 @@ pub struct ClusterSpec {
 
 /// Addresses and names inside the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct ClusterNetwork {
     /// The port API servers listen on. Absent: 6443.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +73,8 @@ pub struct ClusterNetwork {
 
 /// Address ranges.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct NetworkRanges {
     /// Address ranges in CIDR notation.
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 43)), extend("x-kubernetes-list-type" = "atomic"))]
@@ -82,7 +83,8 @@ pub struct NetworkRanges {
 
 /// A cluster condition that counts towards `Available`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct ClusterAvailabilityGate {
     /// Type of the condition. A condition that is absent counts as Unknown.
     #[schemars(length(min = 1, max = 316), regex(pattern = schema::CONDITION_TYPE))]
@@ -95,8 +97,8 @@ pub struct ClusterAvailabilityGate {
 
 /// What was last observed of a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct ClusterStatus {
     /// How the object is doing, one condition per aspect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -130,8 +132,8 @@ pub struct ClusterStatus {
 
 /// Steps of the first provisioning that are done; none of them is ever undone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct ClusterInitializationStatus {
     /// Whether the infrastructure has been provisioned once.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,7 +145,8 @@ pub struct ClusterInitializationStatus {
 
 /// The control plane in numbers and versions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct ClusterControlPlaneStatus {
     /// How many machines there should be.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -172,7 +175,8 @@ pub struct ClusterControlPlaneStatus {
 
 /// One step of an upgrade.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct StatusUpgradePlanVersion {
     /// The Kubernetes version.
     #[schemars(length(min = 1, max = 256))]
@@ -181,7 +185,8 @@ pub struct StatusUpgradePlanVersion {
 
 /// The workers in numbers and versions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct WorkersStatus {
     /// How many machines there should be.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -210,7 +215,8 @@ pub struct WorkersStatus {
 
 /// Status of a cluster as v1beta1 reported it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct ClusterV1Beta1Status {
     /// How the object is doing, one condition per aspect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

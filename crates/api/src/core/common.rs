@@ -10,8 +10,8 @@ use crate::schema;
 
 /// Where an API server answers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct ApiEndpoint {
     /// Name or address.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,7 +26,8 @@ pub struct ApiEndpoint {
 /// A reference to an object of a provider. It names no version: that follows from the contract labels of the
 /// CustomResourceDefinition.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct ContractVersionedObjectReference {
     /// Kind of the object.
     #[schemars(length(min = 1, max = 63), regex(pattern = schema::KIND))]
@@ -41,8 +42,8 @@ pub struct ContractVersionedObjectReference {
 
 /// Labels and annotations handed down to generated objects.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct Metadata {
     /// Labels to set.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -54,7 +55,8 @@ pub struct Metadata {
 
 /// A taint kept on the nodes of machines.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachineTaint {
     /// Key of the taint, optionally behind a domain and a slash.
     #[schemars(
@@ -78,7 +80,8 @@ pub struct MachineTaint {
 
 /// A machine condition that counts towards `Ready`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachineReadinessGate {
     /// Type of the condition. A condition that is absent counts as Unknown.
     #[schemars(length(min = 1, max = 316), regex(pattern = schema::CONDITION_TYPE))]
@@ -91,7 +94,8 @@ pub struct MachineReadinessGate {
 
 /// A Kubernetes version and how many replicas run it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct StatusVersion {
     /// The Kubernetes version.
     #[schemars(length(min = 1, max = 256))]
@@ -104,7 +108,8 @@ pub struct StatusVersion {
 
 /// A part of the infrastructure that fails on its own, such as a zone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct FailureDomain {
     /// Name of the failure domain.
     #[schemars(length(min = 1, max = 256))]
@@ -118,8 +123,9 @@ pub struct FailureDomain {
 }
 
 /// A condition as v1beta1 reported it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct V1Beta1Condition {
     /// What this condition is about, in upper camel case.
     #[schemars(length(min = 1, max = 256))]
@@ -131,8 +137,9 @@ pub struct V1Beta1Condition {
     #[schemars(length(max = 32))]
     pub severity: Option<String>,
     /// When the status last changed from one value to another.
-    #[schemars(schema_with = "schema::time")]
-    pub last_transition_time: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(required, schema_with = "schema::time")]
+    pub last_transition_time: Option<Time>,
     /// Why the status is as it is, as a word for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
@@ -145,8 +152,8 @@ pub struct V1Beta1Condition {
 
 /// How long each step of taking a machine down may last.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineDeletionSpec {
     /// How long draining the node may take, in seconds, before the machine is deleted all the same. 0 or absent: as long
     /// as it takes.
@@ -166,7 +173,8 @@ pub struct MachineDeletionSpec {
 
 /// An address of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachineAddress {
     /// What kind of address it is: Hostname, ExternalIP, InternalIP, ExternalDNS or InternalDNS.
     #[schemars(extend("enum" = ["Hostname", "ExternalIP", "InternalIP", "ExternalDNS", "InternalDNS"]))]

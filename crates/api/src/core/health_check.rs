@@ -8,8 +8,8 @@ use crate::schema;
 
 /// What makes a machine unhealthy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct HealthCheckChecks {
     /// How long a machine may go without a node, in seconds, before it is unhealthy. 0: for ever. Absent: 600.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,7 +27,8 @@ pub struct HealthCheckChecks {
 
 /// A node condition that, when it stays, makes the machine unhealthy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct UnhealthyNodeCondition {
     /// Type of the node condition.
     #[schemars(length(min = 1))]
@@ -42,7 +43,8 @@ pub struct UnhealthyNodeCondition {
 
 /// A machine condition that, when it stays, makes the machine unhealthy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct UnhealthyMachineCondition {
     /// Type of the machine condition.
     #[schemars(length(min = 1, max = 316), regex(pattern = schema::CONDITION_TYPE), extend("x-kubernetes-validations" = schema::rules(&[("!(self in ['Ready','Available','HealthCheckSucceeded','OwnerRemediated','ExternallyRemediated'])", "type must not be one of: Ready, Available, HealthCheckSucceeded, OwnerRemediated, ExternallyRemediated")])))]
@@ -57,8 +59,8 @@ pub struct UnhealthyMachineCondition {
 
 /// Limits beyond which nothing is remediated, because the fault is likely a common one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct HealthCheckRemediationTriggerIf {
     /// Remediate only while at most so many machines, as a number or a percentage, are unhealthy. unhealthyInRange goes
     /// before it.
@@ -73,7 +75,8 @@ pub struct HealthCheckRemediationTriggerIf {
 
 /// A template of the object that asks someone else to repair a machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct RemediationTemplateReference {
     /// Kind of the template.
     #[schemars(length(min = 1, max = 63), regex(pattern = schema::KIND))]

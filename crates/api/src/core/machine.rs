@@ -23,7 +23,8 @@ kind! {
 
 /// What a machine should be.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachineSpec {
     /// The Cluster, in the same namespace, that this object belongs to.
     #[schemars(length(min = 1, max = 63))]
@@ -63,7 +64,8 @@ pub struct MachineSpec {
 
 /// Where the data comes from that turns a server into a node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachineBootstrap {
     /// The object that produces the bootstrap data. Not needed where dataSecretName is given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,8 +78,8 @@ pub struct MachineBootstrap {
 
 /// What was last observed of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineStatus {
     /// How the object is doing, one condition per aspect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -127,8 +129,8 @@ pub struct MachineStatus {
 
 /// Steps of the first provisioning that are done; none of them is ever undone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineInitializationStatus {
     /// Whether the infrastructure has been provisioned once.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,7 +142,8 @@ pub struct MachineInitializationStatus {
 
 /// The node that runs on a machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachineNodeReference {
     /// Name of the Node in the workload cluster.
     #[schemars(length(min = 1, max = 253), regex(pattern = schema::SUBDOMAIN))]
@@ -149,7 +152,8 @@ pub struct MachineNodeReference {
 
 /// When the steps of taking a machine down began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachineDeletionStatus {
     /// When draining the node began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -171,7 +175,8 @@ pub struct MachineDeletionStatus {
 
 /// Status of a machine as v1beta1 reported it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachineV1Beta1Status {
     /// How the object is doing, one condition per aspect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -21,7 +21,8 @@ kind! {
 
 /// What a MachineDeployment should keep running, and how it changes over.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachineDeploymentSpec {
     /// The Cluster, in the same namespace, that this object belongs to.
     #[schemars(length(min = 1, max = 63))]
@@ -53,8 +54,8 @@ pub struct MachineDeploymentSpec {
 
 /// When and how machines are replaced.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineDeploymentRolloutSpec {
     /// Moment, in RFC 3339, after which all machines older than it are replaced, whether they changed or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,8 +68,8 @@ pub struct MachineDeploymentRolloutSpec {
 
 /// How old machines make way for new ones.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineDeploymentRolloutStrategy {
     /// RollingUpdate: replace machine by machine. OnDelete: replace a machine when someone deletes it.
     #[schemars(extend("enum" = ["RollingUpdate", "OnDelete"]))]
@@ -80,8 +81,8 @@ pub struct MachineDeploymentRolloutStrategy {
 
 /// Limits of a rolling update.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineDeploymentRolloutStrategyRollingUpdate {
     /// How many machines may be missing during the update, as a number or as a percentage of replicas (rounded down).
     /// Not 0 together with maxSurge 0.
@@ -97,8 +98,8 @@ pub struct MachineDeploymentRolloutStrategyRollingUpdate {
 
 /// How fast unhealthy machines are replaced.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineDeploymentRemediationSpec {
     /// How many remediations may be under way at once, as a number or as a percentage of replicas. Absent: no limit. Only
     /// machines of the newest MachineSet are remediated.
@@ -109,8 +110,8 @@ pub struct MachineDeploymentRemediationSpec {
 
 /// Which machines go first when a MachineDeployment shrinks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineDeploymentDeletionSpec {
     /// Which machines go first when there are too many: Random, Newest or Oldest.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,8 +121,8 @@ pub struct MachineDeploymentDeletionSpec {
 
 /// What was last observed of a MachineDeployment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineDeploymentStatus {
     /// How the object is doing, one condition per aspect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -162,7 +163,8 @@ pub struct MachineDeploymentStatus {
 
 /// Status of a MachineDeployment as v1beta1 reported it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachineDeploymentV1Beta1Status {
     /// How the object is doing, one condition per aspect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -20,7 +20,8 @@ kind! {
 
 /// What a MachineSet should keep running.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachineSetSpec {
     /// The Cluster, in the same namespace, that this object belongs to.
     #[schemars(length(min = 1, max = 63))]
@@ -43,7 +44,8 @@ pub struct MachineSetSpec {
 
 /// What each new machine is made from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachineTemplateSpec {
     /// Labels and annotations for new machines.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -54,8 +56,8 @@ pub struct MachineTemplateSpec {
 
 /// How new machines are named.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineNamingSpec {
     /// Go template of the name, with `.cluster.name`, `.machineSet.name` and `.random`, the last of which must occur.
     /// Absent: {{ .machineSet.name }}-{{ .random }}. Long names are cut so that the random part fits into 63 characters.
@@ -66,8 +68,8 @@ pub struct MachineNamingSpec {
 
 /// Which machines go first when a MachineSet shrinks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineSetDeletionSpec {
     /// Which machines go first when there are too many: Random, Newest or Oldest.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,8 +79,8 @@ pub struct MachineSetDeletionSpec {
 
 /// What was last observed of a MachineSet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineSetStatus {
     /// How the object is doing, one condition per aspect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -115,7 +117,8 @@ pub struct MachineSetStatus {
 
 /// Status of a MachineSet as v1beta1 reported it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachineSetV1Beta1Status {
     /// How the object is doing, one condition per aspect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

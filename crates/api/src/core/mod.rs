@@ -1,4 +1,7 @@
 //! Group `cluster.x-k8s.io`: clusters and their machines.
+//!
+//! Reading is lenient: a required field that is missing is read as empty. One odd object, perhaps older than the rule it
+//! breaks, must not keep a controller from seeing all others; what may be written is the schema's business.
 
 pub mod cluster;
 pub mod common;

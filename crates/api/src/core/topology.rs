@@ -16,7 +16,8 @@ use crate::schema;
 
 /// The managed shape of a cluster: a class, a version and what differs from the class.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct Topology {
     /// The ClusterClass to use.
     pub class_ref: ClusterClassRef,
@@ -37,7 +38,8 @@ pub struct Topology {
 
 /// The ClusterClass a topology is made from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct ClusterClassRef {
     /// Name of the ClusterClass.
     #[schemars(length(min = 1, max = 253), regex(pattern = schema::SUBDOMAIN))]
@@ -50,8 +52,8 @@ pub struct ClusterClassRef {
 
 /// How the control plane differs from its class.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct ControlPlaneTopology {
     /// Labels and annotations for the generated objects.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -83,8 +85,8 @@ pub struct ControlPlaneTopology {
 
 /// When the control plane is replaced although nothing about it changed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct ControlPlaneTopologyRolloutSpec {
     /// Moment, in RFC 3339, after which all machines older than it are replaced, whether they changed or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,8 +96,8 @@ pub struct ControlPlaneTopologyRolloutSpec {
 
 /// The health check of control plane machines.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct ControlPlaneTopologyHealthCheck {
     /// Whether there is a health check. Absent: there is one if it is defined here or in the class.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,8 +112,8 @@ pub struct ControlPlaneTopologyHealthCheck {
 
 /// When and how unhealthy control plane machines are replaced.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct ControlPlaneTopologyHealthCheckRemediation {
     /// Under which circumstances anything is remediated at all. Absent: always.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -124,8 +126,8 @@ pub struct ControlPlaneTopologyHealthCheckRemediation {
 
 /// Variable values for one part of the topology.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct TopologyVariables {
     /// Values that go before those set for the whole cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -135,7 +137,8 @@ pub struct TopologyVariables {
 
 /// A value for a variable that the class declares.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct ClusterVariable {
     /// Name of the variable.
     #[schemars(length(min = 1, max = 256))]
@@ -147,8 +150,8 @@ pub struct ClusterVariable {
 
 /// The sets of workers in a topology.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct WorkersTopology {
     /// Workers made as MachineDeployments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -162,7 +165,8 @@ pub struct WorkersTopology {
 
 /// A set of workers, made as a MachineDeployment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachineDeploymentTopology {
     /// Labels and annotations for the generated objects.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -208,8 +212,8 @@ pub struct MachineDeploymentTopology {
 
 /// The health check of the machines of one MachineDeployment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineDeploymentTopologyHealthCheck {
     /// Whether there is a health check. Absent: there is one if it is defined here or in the class.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -224,8 +228,8 @@ pub struct MachineDeploymentTopologyHealthCheck {
 
 /// When and how unhealthy workers are replaced.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineDeploymentTopologyHealthCheckRemediation {
     /// How many remediations may be under way at once, as a number or as a percentage of replicas. Absent: no limit. Only
     /// machines of the newest MachineSet are remediated.
@@ -243,8 +247,8 @@ pub struct MachineDeploymentTopologyHealthCheckRemediation {
 
 /// How machines of a MachineDeployment are chosen for deletion and taken down.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct MachineDeploymentTopologyMachineDeletionSpec {
     /// Which machines go first when there are too many: Random, Newest or Oldest.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -268,7 +272,8 @@ pub struct MachineDeploymentTopologyMachineDeletionSpec {
 
 /// A set of workers, made as a MachinePool.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct MachinePoolTopology {
     /// Labels and annotations for the generated objects.
     #[serde(default, skip_serializing_if = "is_default")]

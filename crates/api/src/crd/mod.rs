@@ -139,14 +139,14 @@ impl Version {
         }
         version["subresources"] = subresources;
         if !self.columns.is_empty() {
-            version["additionalPrinterColumns"] = self.columns.iter().map(Column::to_value).collect();
+            version["additionalPrinterColumns"] = self.columns.iter().copied().map(Column::to_value).collect();
         }
         version
     }
 }
 
 impl Column {
-    fn to_value(&self) -> Value {
+    fn to_value(self) -> Value {
         let mut column = json!({ "name": self.name, "type": self.kind, "jsonPath": self.path });
         if !self.description.is_empty() {
             column["description"] = json!(self.description);

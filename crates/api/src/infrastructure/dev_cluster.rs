@@ -27,7 +27,8 @@ kind! {
 
 /// What the infrastructure of a development cluster should be.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DevClusterSpec {
     /// Where clients reach the API server of the cluster.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -38,7 +39,8 @@ pub struct DevClusterSpec {
 
 /// How a development cluster is realised; exactly one is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DevClusterBackendSpec {
     /// Realised with containers.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +52,8 @@ pub struct DevClusterBackendSpec {
 
 /// A cluster of containers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DockerClusterBackendSpec {
     /// Failure domains to report in the status; containers know none of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -63,7 +66,8 @@ pub struct DockerClusterBackendSpec {
 
 /// The container that balances load over API servers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DockerLoadBalancer {
     /// Where the image of the load balancer is pulled from. Absent: kindest.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,12 +83,14 @@ pub struct DockerLoadBalancer {
 
 /// A cluster that exists in memory only.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct InMemoryClusterBackendSpec {}
 
 /// What was last observed of the infrastructure of a development cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DevClusterStatus {
     /// How the object is doing, one condition per aspect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -104,8 +110,8 @@ pub struct DevClusterStatus {
 
 /// Steps of the first provisioning that are done; none of them is ever undone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct DevClusterInitializationStatus {
     /// Whether the infrastructure has been provisioned once.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +120,8 @@ pub struct DevClusterInitializationStatus {
 
 /// Status of a development cluster as v1beta1 reported it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DevClusterV1Beta1Status {
     /// How the object is doing, one condition per aspect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -123,7 +130,8 @@ pub struct DevClusterV1Beta1Status {
 
 /// Holds the template.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DevClusterTemplateSpec {
     /// What new objects are made from.
     pub template: DevClusterTemplateResource,
@@ -131,7 +139,8 @@ pub struct DevClusterTemplateSpec {
 
 /// What each DevCluster is made from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DevClusterTemplateResource {
     /// Labels and annotations for the generated objects.
     #[serde(default, skip_serializing_if = "is_default")]

@@ -30,7 +30,8 @@ kind! {
 
 /// What a development machine should be.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DevMachineSpec {
     /// Links the machine to the node on it.
     #[serde(rename = "providerID", skip_serializing_if = "Option::is_none")]
@@ -42,7 +43,8 @@ pub struct DevMachineSpec {
 
 /// How a development machine is realised; exactly one is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DevMachineBackendSpec {
     /// Realised with containers.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +56,8 @@ pub struct DevMachineBackendSpec {
 
 /// A machine that is a container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DockerMachineBackendSpec {
     /// Image to run instead of the one that fits the Kubernetes version.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +76,8 @@ pub struct DockerMachineBackendSpec {
 
 /// A path of the host made visible in the container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct Mount {
     /// Path in the container.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,7 +92,8 @@ pub struct Mount {
 
 /// A machine that exists in memory only, and how slowly its parts come up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct InMemoryMachineBackendSpec {
     /// How the virtual machine comes up.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,7 +111,8 @@ pub struct InMemoryMachineBackendSpec {
 
 /// The simulated virtual machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct InMemoryVmSpec {
     /// How long coming up takes.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -115,7 +121,8 @@ pub struct InMemoryVmSpec {
 
 /// How long a part takes to come up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct CommonProvisioningSettings {
     /// How long it takes at least.
     #[schemars(schema_with = "schema::duration")]
@@ -127,7 +134,8 @@ pub struct CommonProvisioningSettings {
 
 /// The simulated node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct InMemoryNodeSpec {
     /// How long coming up takes.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -136,7 +144,8 @@ pub struct InMemoryNodeSpec {
 
 /// The simulated API server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct InMemoryApiServerSpec {
     /// How long coming up takes.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -145,7 +154,8 @@ pub struct InMemoryApiServerSpec {
 
 /// The simulated etcd member.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct InMemoryEtcdSpec {
     /// How long coming up takes.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -154,7 +164,8 @@ pub struct InMemoryEtcdSpec {
 
 /// What was last observed of a development machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DevMachineStatus {
     /// How the object is doing, one condition per aspect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -177,8 +188,8 @@ pub struct DevMachineStatus {
 
 /// Steps of the first provisioning that are done; none of them is ever undone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1))]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default, extend("minProperties" = 1))]
 pub struct DevMachineInitializationStatus {
     /// Whether the infrastructure has been provisioned once.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -187,7 +198,8 @@ pub struct DevMachineInitializationStatus {
 
 /// Status of a development machine as v1beta1 reported it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DevMachineV1Beta1Status {
     /// How the object is doing, one condition per aspect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -196,7 +208,8 @@ pub struct DevMachineV1Beta1Status {
 
 /// Holds the template.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DevMachineTemplateSpec {
     /// What new objects are made from.
     pub template: DevMachineTemplateResource,
@@ -204,7 +217,8 @@ pub struct DevMachineTemplateSpec {
 
 /// What each DevMachine is made from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DevMachineTemplateResource {
     /// Labels and annotations for the generated objects.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -215,7 +229,8 @@ pub struct DevMachineTemplateResource {
 
 /// What machines made from the template will offer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(!default)]
 pub struct DevMachineTemplateStatus {
     /// What a machine offers, by resource; read by autoscalers that start from no machine.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
