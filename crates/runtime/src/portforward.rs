@@ -105,6 +105,23 @@ impl PortStream {
         self.pending = message;
         Ok(())
     }
+
+    /// Turns a failure to write into what the server said about it, where it did: the reason is often received already
+    /// when the connection turns out to be closed.
+    fn explain(&mut self, cx: &mut Context<'_>, error: SocketError) -> io::Error {
+        while self.pending.is_empty() {
+            match Pin::new(&mut self.socket).poll_next(cx) {
+                Poll::Ready(Some(Ok(Message::Binary(message)))) => {
+                    if let Err(reason) = self.receive(message) {
+                        return reason;
+                    }
+                }
+                Poll::Ready(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
+                _ => break,
+            }
+        }
+        broken(error)
+    }
 }
 
 impl AsyncRead for PortStream {
@@ -130,14 +147,15 @@ impl AsyncRead for PortStream {
 
 impl AsyncWrite for PortStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(broken)?;
+        let ready = ready!(Pin::new(&mut self.socket).poll_ready(cx));
         let part = bytes.get(..CHUNK_BYTES).unwrap_or(bytes);
-        Pin::new(&mut self.socket).start_send(on_channel(0, part)).map_err(broken)?;
-        Poll::Ready(Ok(part.len()))
+        let sent = ready.and_then(|()| Pin::new(&mut self.socket).start_send(on_channel(0, part)));
+        Poll::Ready(sent.map(|()| part.len()).map_err(|error| self.explain(cx, error)))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx).map_err(broken)
+        let flushed = ready!(Pin::new(&mut self.socket).poll_flush(cx));
+        Poll::Ready(flushed.map_err(|error| self.explain(cx, error)))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -39,12 +39,16 @@ struct FakeState {
     probes: usize,
 }
 
-#[derive(Clone, Default)]
-struct FakeCluster(Arc<Mutex<FakeState>>);
+#[derive(Clone)]
+struct FakeCluster {
+    state: Arc<Mutex<FakeState>>,
+    /// Where its pods are reached, as `pod:port`.
+    network: SharedNetwork,
+}
 
 impl FakeCluster {
     fn put(&self, plural: &'static str, mut object: Value) {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         state.revision += 1;
         object["metadata"]["resourceVersion"] = state.revision.to_string().into();
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
@@ -53,28 +57,38 @@ impl FakeCluster {
     }
 
     fn delete(&self, plural: &'static str, name: &str) {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         let object = state.objects.remove(&(plural, name.to_owned())).unwrap();
         state.send(plural, "DELETED", &object);
     }
 
     fn set(&self, mood: Mood) {
-        self.0.lock().unwrap().mood = mood;
+        self.state.lock().unwrap().mood = mood;
     }
 
     fn break_watches(&self) {
-        self.0.lock().unwrap().watchers.clear();
+        self.state.lock().unwrap().watchers.clear();
     }
 
     async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
-        let mood = self.0.lock().unwrap().mood;
+        let mood = self.state.lock().unwrap().mood;
         match mood {
             Mood::Silent => std::future::pending().await,
             Mood::Unauthorized => return Ok(status(StatusCode::UNAUTHORIZED, "Unauthorized")),
             Mood::Well => {}
         }
+        if let Some(pod) = request.uri().path().strip_suffix("/portforward") {
+            let pod = pod.rsplit('/').next().unwrap_or_default().to_owned();
+            let network = self.network.clone();
+            let dial = move |port| {
+                let (network, address) = (network.clone(), format!("{pod}:{port}"));
+                async move { network.dial(&address).await }
+            };
+            let response = crate::portforward::serve(request, dial);
+            return Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()));
+        }
         let query = request.uri().query().unwrap_or_default();
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         match request.uri().path() {
             "/" => {
                 state.probes += 1;
@@ -174,13 +188,14 @@ impl Scene {
             notify.notify_one();
         }));
         let cluster = Key::new("default", "a");
-        Self { site, fake: FakeCluster::default(), workloads, kubeconfig, log, changed, cluster }
+        let fake = FakeCluster { state: Arc::default(), network: site.network.clone() };
+        Self { site, fake, workloads, kubeconfig, log, changed, cluster }
     }
 
     async fn serve(&self) -> JoinHandle<()> {
         let fake = self.fake.clone();
         let service = service_fn(move |request| fake.clone().answer(request));
-        self.site.serve(ADDRESS, &[tls::HTTP_2], service).await.1
+        self.site.serve(ADDRESS, &[tls::HTTP_2, tls::HTTP_1_1], service).await.1
     }
 
     fn give_kubeconfig(&self) {
@@ -191,16 +206,19 @@ impl Scene {
     /// Waits until `line` was told, and forgets what was told up to it.
     async fn wait_for(&self, line: &str) {
         loop {
-            let mut log = self.log.lock().unwrap();
-            if let Some(position) = log.iter().position(|told| told == line) {
-                log.drain(..=position);
+            if self.has_told(line) {
                 return;
             }
-            drop(log);
             let limit = std::time::Duration::from_secs(3600);
             let waiting = tokio::time::timeout(limit, self.changed.notified()).await;
             assert!(waiting.is_ok(), "{line} never came; told: {:?}", self.log.lock().unwrap());
         }
+    }
+
+    fn has_told(&self, line: &str) -> bool {
+        let mut log = self.log.lock().unwrap();
+        let position = log.iter().position(|told| told == line);
+        position.is_some_and(|position| log.drain(..=position).count() > 0)
     }
 
     async fn connected() -> (Self, JoinHandle<()>) {
@@ -293,7 +311,7 @@ async fn a_nudge_shortens_the_wait() {
 async fn a_silent_server_is_given_up_and_found_again() {
     let (scene, _server) = Scene::connected().await;
     scene.site.clock.sleep(Duration::from_secs(60)).await;
-    let probes = scene.fake.0.lock().unwrap().probes;
+    let probes = scene.fake.state.lock().unwrap().probes;
     assert!((6..=8).contains(&probes), "one probe in 10 s, not {probes} in a minute");
     let last_success = scene.workloads.status(&scene.cluster).last_probe_success_time.unwrap();
     scene.fake.set(Mood::Silent);
@@ -370,9 +388,80 @@ async fn a_removed_cluster_leaves_nothing() {
     let (scene, _server) = Scene::connected().await;
     scene.workloads.remove(&scene.cluster);
     scene.site.clock.sleep(Duration::from_secs(120)).await;
-    assert_eq!(scene.fake.0.lock().unwrap().probes, 1);
+    assert_eq!(scene.fake.state.lock().unwrap().probes, 1);
     assert!(scene.workloads.client(&scene.cluster).is_err());
     assert_eq!(Arc::strong_count(&scene.workloads.shared), 1, "its task is gone");
     scene.fake.put("nodes", node("n9", "p9"));
-    assert!(scene.fake.0.lock().unwrap().watchers.is_empty(), "its watch was closed");
+    assert!(scene.fake.state.lock().unwrap().watchers.is_empty(), "its watch was closed");
+}
+
+struct TwoMembers;
+
+impl etcd::server::EtcdService for TwoMembers {
+    async fn member_list(
+        &self,
+        _: etcd::messages::MemberListRequest,
+    ) -> Result<etcd::messages::MemberListResponse, tonic::Status> {
+        let member =
+            |id, name: &str| etcd::messages::Member { id, name: name.to_owned(), ..Default::default() };
+        Ok(etcd::messages::MemberListResponse {
+            header: None,
+            members: vec![member(1, "n1"), member(2, "n2")],
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn etcd_is_reached_through_the_api_server_and_let_go() {
+    let (scene, _server) = Scene::connected().await;
+    let mut listener = scene.site.network.listen("etcd-n1:2379").await.unwrap();
+    let tls = scene.site.server_tls("127.0.0.1", &[etcd::PROTOCOL]);
+    let member = tokio::spawn(async move {
+        let connection = listener.accept().await.unwrap();
+        etcd::server::serve(connection, Some(tls), Arc::new(TwoMembers)).await
+    });
+    let request = crate::pki::CertificateRequest::client("kube-etcd", &[], crate::testing::DAY);
+    let (authority, certificate) = (scene.site.authority_pem(), scene.site.certificate(&request).to_pem());
+    let key = scene.site.key.to_pem().unwrap();
+    let access = EtcdAccess::new(authority.as_bytes(), certificate.as_bytes(), key.as_bytes());
+    let mut etcd = scene.workloads.etcd(&scene.cluster, "n1", &access).await.unwrap();
+    assert_eq!(etcd.member_list().await.unwrap().members.len(), 2);
+    drop(etcd);
+    let _ =
+        tokio::time::timeout(Duration::from_secs(1), member).await.expect("the stream to the pod is closed");
+    let error = scene.workloads.etcd(&scene.cluster, "n2", &access).await.unwrap_err();
+    assert!(error.to_string().contains("etcd on node n2"), "{error}");
+    assert!(error.to_string().contains("forwarding port 2379"), "{error}");
+}
+
+/// What one eventful run tells, with times.
+async fn one_run() -> Vec<String> {
+    let (scene, _server) = Scene::connected().await;
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let (log, clock) = (lines.clone(), scene.site.clock.clone());
+    let start = clock.now();
+    scene.workloads.subscribe(Arc::new(move |cluster, change| {
+        log.lock().unwrap().push(format!("{:?} {cluster} {}", clock.since(start), describe(change)));
+    }));
+    for round in 0..3 {
+        scene.fake.put("nodes", node(&format!("m{round}"), "p"));
+        scene.fake.set(Mood::Silent);
+        scene.wait_for("disconnected").await;
+        scene.fake.set(Mood::Well);
+        scene.wait_for("connected").await;
+        scene.fake.break_watches();
+        scene.site.clock.sleep(Duration::from_secs(100)).await;
+    }
+    lines.lock().unwrap().clone()
+}
+
+#[test]
+fn a_run_repeats_to_the_nanosecond() {
+    let run = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().unwrap().block_on(one_run())
+    };
+    let first = run();
+    assert!(first.len() > 9, "{first:?}");
+    assert_eq!(first, run());
 }
