@@ -29,8 +29,8 @@ pub struct Peer {
     pub certificate: Option<Arc<Certificate>>,
 }
 
-/// Answers whatever comes through `listener`, each connection in a task of its own, until the listener fails or the
-/// returned future is dropped.
+/// Answers whatever comes through `listener`, each connection in a task of its own, until the listener fails. Dropping the
+/// returned future closes the connections too, except those that were upgraded.
 pub async fn listener<S, B>(listener: Listener, tls: Option<Arc<ServerConfig>>, service: S) -> io::Result<()>
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,

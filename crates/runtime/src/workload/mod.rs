@@ -279,7 +279,8 @@ impl Workloads {
         entry
     }
 
-    /// Closes the connection to `cluster` and forgets everything about it. Observers are not told.
+    /// Closes the connection to `cluster` and forgets everything about it. Observers are not told. To be called after the last
+    /// nudge: a later one makes the cluster known again.
     pub fn remove(&self, cluster: &Key) {
         if let Some(entry) = self.shared.entries().remove(cluster) {
             let mut state = entry.state();

@@ -368,6 +368,23 @@ async fn a_broken_watch_is_resumed_and_causes_a_probe() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_dies_is_noticed_before_the_next_probe() {
+    let (scene, server) = Scene::connected().await;
+    scene.site.clock.sleep(Duration::from_millis(1500)).await;
+    let start = scene.site.clock.now();
+    server.abort();
+    scene.wait_for("failing").await;
+    assert!(scene.site.clock.since(start) < Duration::from_secs(2));
+    let _server = scene.serve().await;
+    scene.fake.put("nodes", node("n2", "p2"));
+    scene.wait_for("nodes: - -> n2").await;
+    assert!(
+        scene.workloads.status(&scene.cluster).is_connected(),
+        "a short outage does not cost the connection"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn other_kinds_are_watched_on_demand() {
     let (scene, _server) = Scene::connected().await;
     scene.fake.put("pods", json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "etcd-n1", "namespace": "kube-system"}}));
