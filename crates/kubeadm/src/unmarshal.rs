@@ -1,0 +1,240 @@
+//! kubeadm's configuration read back from YAML, whichever known format it is in.
+
+use api::bootstrap::{ClusterConfiguration, InitConfiguration, JoinConfiguration};
+use serde_json::{Map, Value, json};
+
+use crate::Error;
+use crate::marshal::AdditionalData;
+use crate::versions::ConfigurationVersion;
+
+/// Keys of texts that mean something even if empty.
+const MEANINGFUL_WHEN_EMPTY: [&str; 2] = ["value", "name"];
+
+/// Reads a ClusterConfiguration, and what it holds beyond what users write.
+pub fn cluster_configuration(yaml: &str) -> Result<(ClusterConfiguration, AdditionalData), Error> {
+    let (version, mut document) = read(yaml, "ClusterConfiguration")?;
+    let data = additional_data(&document, version)?;
+    if version == ConfigurationVersion::V1Beta3 {
+        for path in ["/apiServer", "/controllerManager", "/scheduler", "/etcd/local"] {
+            arguments_to_list(&mut document, path, "extraArgs");
+        }
+    } else {
+        for (from, to) in [
+            ("certificateValidityPeriod", "certificateValidityPeriodDays"),
+            ("caCertificateValidityPeriod", "caCertificateValidityPeriodDays"),
+        ] {
+            duration_to(&mut document, "", from, to, 24 * 3600)?;
+        }
+    }
+    Ok((decode(document)?, data))
+}
+
+/// Reads an InitConfiguration.
+pub fn init_configuration(yaml: &str) -> Result<InitConfiguration, Error> {
+    let (version, mut document) = read(yaml, "InitConfiguration")?;
+    registration_and_timeouts(&mut document, version)?;
+    let tokens = document.get("bootstrapTokens").and_then(Value::as_array).map_or(0, Vec::len);
+    for number in 0..tokens {
+        duration_to(&mut document, &format!("/bootstrapTokens/{number}"), "ttl", "ttlSeconds", 1)?;
+    }
+    decode(document)
+}
+
+/// Reads a JoinConfiguration.
+pub fn join_configuration(yaml: &str) -> Result<JoinConfiguration, Error> {
+    let (version, mut document) = read(yaml, "JoinConfiguration")?;
+    if version == ConfigurationVersion::V1Beta3 {
+        duration_to(&mut document, "/discovery", "timeout", "timeout", 1)?;
+        if let Some(seconds) = document.pointer("/discovery/timeout").cloned() {
+            set(&mut document, "timeouts", json!({ "tlsBootstrapSeconds": seconds }));
+        }
+    }
+    // What Cluster API adds here does not exist in kubeadm.
+    if let Some(file) = document.pointer_mut("/discovery/file").and_then(Value::as_object_mut) {
+        file.remove("kubeConfig");
+    }
+    registration_and_timeouts(&mut document, version)?;
+    decode(document)
+}
+
+fn unknown(reason: impl Into<String>) -> Error {
+    Error::UnknownConfiguration { reason: reason.into() }
+}
+
+/// The document, if it is of that kind and of a format that we know.
+fn read(yaml: &str, kind: &str) -> Result<(ConfigurationVersion, Value), Error> {
+    let options = serde_saphyr::options! { legacy_octal_numbers: true };
+    // The parser's own message may quote the text, which may hold a token.
+    let mut document: Value = serde_saphyr::from_str_with_options(yaml, options)
+        .map_err(|_| unknown(format!("the text is not the YAML of a {kind}")))?;
+    let text = |key: &str| document.get(key).and_then(Value::as_str).unwrap_or_default();
+    let version = ConfigurationVersion::of_api_version(text("apiVersion")).ok_or_else(|| {
+        unknown(format!("apiVersion {:?} is neither kubeadm.k8s.io/v1beta3 nor v1beta4", text("apiVersion")))
+    })?;
+    if text("kind") != kind {
+        return Err(unknown(format!("kind {:?} is not {kind}", text("kind"))));
+    }
+    drop_unset(&mut document);
+    Ok((version, document))
+}
+
+/// Removes what Go does not tell from an absent key: nulls, empty texts and false.
+fn drop_unset(value: &mut Value) {
+    match value {
+        Value::Object(entries) => {
+            entries.retain(|key, value| match value {
+                Value::Null => false,
+                Value::String(text) => !text.is_empty() || MEANINGFUL_WHEN_EMPTY.contains(&key.as_str()),
+                // Only a pull policy tells false from unset.
+                Value::Bool(false) => !matches!(key.as_str(), "readOnly" | "unsafeSkipCAVerification"),
+                _ => true,
+            });
+            entries.values_mut().for_each(drop_unset);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_unset),
+        _ => {}
+    }
+}
+
+fn decode<T: serde_json_decode::Decode>(document: Value) -> Result<T, Error> {
+    T::decode(document).map_err(unknown)
+}
+
+/// Decoding of the three kinds, with an error that names the mistake but not the text.
+mod serde_json_decode {
+    use serde_json::Value;
+
+    pub(super) trait Decode: Sized {
+        fn decode(document: Value) -> Result<Self, String>;
+    }
+
+    macro_rules! decode {
+        ($($kind:ident),*) => {$(
+            impl Decode for api::bootstrap::$kind {
+                fn decode(document: Value) -> Result<Self, String> {
+                    serde_json::from_value(document)
+                        .map_err(|_| concat!("a field of the ", stringify!($kind), " has the wrong type").to_owned())
+                }
+            }
+        )*};
+    }
+    decode!(ClusterConfiguration, InitConfiguration, JoinConfiguration);
+}
+
+fn set(document: &mut Value, key: &str, value: Value) {
+    if let Some(entries) = document.as_object_mut() {
+        entries.insert(key.to_owned(), value);
+    }
+}
+
+fn entries_at<'a>(document: &'a mut Value, path: &str) -> Option<&'a mut Map<String, Value>> {
+    document.pointer_mut(path).and_then(Value::as_object_mut)
+}
+
+/// Turns the arguments of v1beta3, a map, into a list, sorted by name.
+fn arguments_to_list(document: &mut Value, path: &str, key: &str) {
+    let Some(arguments) = entries_at(document, path).and_then(|entries| entries.get_mut(key)) else {
+        return;
+    };
+    if let Value::Object(map) = arguments {
+        *arguments = map.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+    }
+}
+
+/// What both kinds of node configuration have.
+fn registration_and_timeouts(document: &mut Value, version: ConfigurationVersion) -> Result<(), Error> {
+    if version == ConfigurationVersion::V1Beta3 {
+        arguments_to_list(document, "/nodeRegistration", "kubeletExtraArgs");
+        return Ok(());
+    }
+    for (from, to) in [
+        ("controlPlaneComponentHealthCheck", "controlPlaneComponentHealthCheckSeconds"),
+        ("kubeletHealthCheck", "kubeletHealthCheckSeconds"),
+        ("kubernetesAPICall", "kubernetesAPICallSeconds"),
+        ("etcdAPICall", "etcdAPICallSeconds"),
+        ("tlsBootstrap", "tlsBootstrapSeconds"),
+        ("discovery", "discoverySeconds"),
+    ] {
+        duration_to(document, "/timeouts", from, to, 1)?;
+    }
+    Ok(())
+}
+
+/// Replaces a duration by how many times `unit` seconds it is, rounded down.
+fn duration_to(document: &mut Value, path: &str, from: &str, to: &str, unit: i64) -> Result<(), Error> {
+    let Some(entries) = entries_at(document, path) else {
+        return Ok(());
+    };
+    let Some(duration) = entries.remove(from) else {
+        return Ok(());
+    };
+    let seconds = duration
+        .as_str()
+        .and_then(parse_go_duration)
+        .ok_or_else(|| unknown(format!("{from} must be a duration as 1h30m, got {duration}")))?;
+    let count = i32::try_from(seconds / unit).unwrap_or(i32::MAX);
+    // No validity is no certificate: a day that is not full counts as unset.
+    if unit == 1 || count != 0 {
+        entries.insert(to.to_owned(), json!(count));
+    }
+    Ok(())
+}
+
+/// Whole seconds of a Go duration: `1h30m`, `1.5s`, `100ms`, `0`.
+fn parse_go_duration(text: &str) -> Option<i64> {
+    let (sign, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Some(0);
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    let mut nanoseconds = 0.0_f64;
+    while !rest.is_empty() {
+        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, after) = rest.split_at(number_end);
+        let unit_end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit_end);
+        let factor = match unit {
+            "ns" => 1.0,
+            "us" | "µs" | "μs" => 1e3,
+            "ms" => 1e6,
+            "s" => 1e9,
+            "m" => 60e9,
+            "h" => 3600e9,
+            _ => return None,
+        };
+        nanoseconds += number.parse::<f64>().ok()? * factor;
+        rest = after;
+    }
+    Some(sign * (nanoseconds / 1e9) as i64)
+}
+
+fn additional_data(document: &Value, version: ConfigurationVersion) -> Result<AdditionalData, Error> {
+    let text = |path: &str| match document.pointer(path) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(unknown(format!("{path} must be a string"))),
+    };
+    let mut data = AdditionalData {
+        kubernetes_version: text("/kubernetesVersion")?,
+        cluster_name: text("/clusterName")?,
+        dns_domain: text("/networking/dnsDomain")?,
+        service_subnet: text("/networking/serviceSubnet")?,
+        pod_subnet: text("/networking/podSubnet")?,
+        control_plane_component_health_check_seconds: None,
+    };
+    if let (ConfigurationVersion::V1Beta3, Some(timeout)) =
+        (version, text("/apiServer/timeoutForControlPlane")?)
+    {
+        let seconds =
+            parse_go_duration(&timeout).and_then(|seconds| i32::try_from(seconds).ok()).ok_or_else(|| {
+                unknown(format!("timeoutForControlPlane must be a duration as 4m0s, got {timeout:?}"))
+            })?;
+        data.control_plane_component_health_check_seconds = Some(seconds);
+    }
+    Ok(data)
+}
