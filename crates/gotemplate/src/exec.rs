@@ -37,6 +37,7 @@ pub(crate) fn run(context: &Context<'_>, data: &Value) -> Result<Vec<u8>, Error>
     };
     if let Some(list) = context.trees.get(context.name) {
         state.list(data, list)?;
+        state.count_step()?;
     }
     Ok(state.out)
 }
