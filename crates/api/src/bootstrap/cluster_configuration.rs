@@ -184,17 +184,17 @@ pub struct ExternalEtcd {
     #[schemars(length(min = 1, max = 50), inner(length(min = 1, max = 512)), extend("x-kubernetes-list-type" = "atomic"))]
     pub endpoints: Vec<String>,
     /// File of the authority that signed the members' certificates.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 512))]
     pub ca_file: String,
     /// File of the client certificate.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 512))]
     pub cert_file: String,
     /// File of the client certificate's key.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 512))]
     pub key_file: String,

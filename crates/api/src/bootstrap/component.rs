@@ -13,7 +13,7 @@ pub type EnvVar = k8s_openapi::api::core::v1::EnvVar;
 #[serde(rename_all = "camelCase")]
 pub struct Arg {
     /// Name of the flag, without leading dashes.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 256))]
     pub name: String,
@@ -29,17 +29,17 @@ pub struct Arg {
 #[serde(rename_all = "camelCase")]
 pub struct HostPathMount {
     /// Name of the volume in the pod.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 512))]
     pub name: String,
     /// Path on the host.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 512))]
     pub host_path: String,
     /// Path in the pod.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 512))]
     pub mount_path: String,

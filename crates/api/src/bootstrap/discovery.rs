@@ -60,7 +60,7 @@ impl BootstrapTokenDiscovery {
 #[serde(rename_all = "camelCase")]
 pub struct FileDiscovery {
     /// Path or URL of the kubeconfig.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 512))]
     pub kube_config_path: String,
@@ -140,7 +140,7 @@ pub struct KubeConfigUser {
 #[serde(rename_all = "camelCase")]
 pub struct KubeConfigAuthProvider {
     /// Name of the plug-in.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 256))]
     pub name: String,
@@ -161,7 +161,7 @@ impl KubeConfigAuthProvider {
 #[serde(rename_all = "camelCase")]
 pub struct KubeConfigAuthExec {
     /// The command.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 1024))]
     pub command: String,
@@ -194,12 +194,12 @@ impl KubeConfigAuthExec {
 #[serde(rename_all = "camelCase")]
 pub struct KubeConfigAuthExecEnv {
     /// Name of the variable.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 512))]
     pub name: String,
     /// Value of the variable.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 512))]
     pub value: String,

@@ -10,7 +10,7 @@ use super::is_default;
 #[serde(rename_all = "camelCase")]
 pub struct File {
     /// Full path on the machine.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 512))]
     pub path: String,
@@ -100,12 +100,12 @@ impl FileSource {
 #[serde(rename_all = "camelCase")]
 pub struct SecretFileSource {
     /// Name of the Secret.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// Key in the Secret's data.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 256))]
     pub key: String,

@@ -10,7 +10,7 @@ use super::is_default;
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// Login name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 256))]
     pub name: String,
@@ -79,12 +79,12 @@ impl PasswdSource {
 #[serde(rename_all = "camelCase")]
 pub struct SecretPasswdSource {
     /// Name of the Secret.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// Key in the Secret's data.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 256))]
     pub key: String,
@@ -139,7 +139,7 @@ impl DiskSetup {
 #[schemars(extend("x-kubernetes-validations" = [{"rule": "[has(self.layout),has(self.diskLayout)].filter(x,x==true).size() == 1", "message": "exactly one of the fields in [layout diskLayout] must be set"}]))]
 pub struct Partition {
     /// Name of the device.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 256))]
     pub device: String,
@@ -197,12 +197,12 @@ pub mod partition_type {
 #[serde(rename_all = "camelCase")]
 pub struct Filesystem {
     /// Name of the device.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 256))]
     pub device: String,
     /// Kind of file system, as `ext4`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(!default)]
     #[schemars(length(min = 1, max = 128))]
     pub filesystem: String,
