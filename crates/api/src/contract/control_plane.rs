@@ -1,5 +1,6 @@
 //! Control plane objects.
 
+use machinery::version::{CompareOptions, Comparison, Version};
 use serde_json::Value;
 
 use super::{Contract, Field, FieldError};
@@ -19,7 +20,7 @@ pub const ROLLOUT_AFTER: Field<k8s_openapi::apimachinery::pkg::apis::meta::v1::T
     Field::at(&["spec", "rollout", "after"]);
 /// The lowest Kubernetes version in use.
 pub const STATUS_VERSION: Field<String> = Field::at(&["status", "version"]);
-/// The Kubernetes versions in use, the lowest first.
+/// The Kubernetes versions in use, the lowest first; read them with [`status_versions`].
 pub const STATUS_VERSIONS: Field<Vec<StatusVersion>> = Field::at(&["status", "versions"]);
 /// How many machines there are.
 pub const STATUS_REPLICAS: Field<i32> = Field::at(&["status", "replicas"]);
@@ -98,9 +99,66 @@ pub mod machine_template {
     }
 }
 
+/// The Kubernetes versions in use, checked: each is a version, none is lower than the one before it, and no count is
+/// negative. `None` where the control plane reports no such list.
+pub fn status_versions(object: &Value) -> Result<Option<Vec<StatusVersion>>, FieldError> {
+    let Some(versions) = STATUS_VERSIONS.get(object)? else { return Ok(None) };
+    let mut previous: Option<Version> = None;
+    for entry in &versions {
+        let current = parse(STATUS_VERSIONS.to_string(), &entry.version)?;
+        if let Some(previous) = &previous
+            && compare(&current, previous) == Comparison::Older
+        {
+            return Err(FieldError::Unexpected {
+                path: STATUS_VERSIONS.to_string(),
+                problem: format!("{} comes after the higher {previous}", entry.version),
+            });
+        }
+        if entry.replicas.is_some_and(|replicas| replicas < 0) {
+            return Err(FieldError::Unexpected {
+                path: STATUS_VERSIONS.to_string(),
+                problem: format!("{} has a negative number of replicas", entry.version),
+            });
+        }
+        previous = Some(current);
+    }
+    Ok(Some(versions))
+}
+
+/// Whether some machine runs a lower version than the one wanted. A control plane that reports no version yet is not
+/// upgrading: it is provisioning. `None` where no version is wanted.
+pub fn is_upgrading(object: &Value) -> Result<Option<bool>, FieldError> {
+    let Some(wanted) = VERSION.get(object)? else { return Ok(None) };
+    let wanted = parse(VERSION.to_string(), &wanted)?;
+    // Builds of one version that cannot be ordered count as an upgrade as well.
+    let is_behind =
+        |version: &Version| matches!(compare(&wanted, version), Comparison::Newer | Comparison::Different);
+    if let Some(versions) = status_versions(object)?.filter(|versions| !versions.is_empty()) {
+        for entry in versions {
+            if is_behind(&parse(STATUS_VERSIONS.to_string(), &entry.version)?) {
+                return Ok(Some(true));
+            }
+        }
+        return Ok(Some(false));
+    }
+    match STATUS_VERSION.get(object)?.filter(|version| !version.is_empty()) {
+        None => Ok(Some(false)),
+        Some(version) => Ok(Some(is_behind(&parse(STATUS_VERSION.to_string(), &version)?))),
+    }
+}
+
+fn parse(path: String, version: &str) -> Result<Version, FieldError> {
+    Version::parse_tolerant(version)
+        .map_err(|error| FieldError::Unexpected { path, problem: format!("{version:?}: {error}") })
+}
+
+fn compare(a: &Version, b: &Version) -> Comparison {
+    a.compare(b, CompareOptions { with_build_tags: true, ..CompareOptions::default() })
+}
+
 /// The lowest Kubernetes version in use; `None` until the control plane reports one.
 pub fn current_version(object: &Value) -> Result<Option<String>, FieldError> {
-    if let Some(lowest) = STATUS_VERSIONS.get(object)?.and_then(|versions| versions.into_iter().next()) {
+    if let Some(lowest) = status_versions(object)?.and_then(|versions| versions.into_iter().next()) {
         return Ok(Some(lowest.version));
     }
     Ok(STATUS_VERSION.get(object)?.filter(|version| !version.is_empty()))
@@ -145,6 +203,33 @@ mod tests {
         assert!(is_provisioning(&json!({})).unwrap());
         assert!(is_provisioning(&json!({ "status": { "version": "" } })).unwrap());
         assert!(!is_provisioning(&old).unwrap());
+    }
+
+    #[test]
+    fn upgrading_while_a_machine_is_behind() {
+        let upgrading = |status: Value| {
+            is_upgrading(&json!({ "spec": { "version": "v1.33.1" }, "status": status })).unwrap()
+        };
+        assert_eq!(upgrading(json!({})), Some(false));
+        assert_eq!(upgrading(json!({ "version": "v1.33.0" })), Some(true));
+        assert_eq!(upgrading(json!({ "version": "v1.33.1" })), Some(false));
+        assert_eq!(
+            upgrading(json!({ "versions": [{ "version": "v1.32.0" }, { "version": "v1.33.1" }] })),
+            Some(true)
+        );
+        assert_eq!(
+            upgrading(json!({ "version": "v1.32.0", "versions": [{ "version": "v1.33.1" }] })),
+            Some(false)
+        );
+        assert_eq!(is_upgrading(&json!({})).unwrap(), None);
+    }
+
+    #[test]
+    fn versions_out_of_order_are_refused() {
+        let object =
+            json!({ "status": { "versions": [{ "version": "v1.33.0" }, { "version": "v1.32.0" }] } });
+        let error = status_versions(&object).unwrap_err().to_string();
+        assert!(error.starts_with(".status.versions: v1.32.0 comes after"), "{error}");
     }
 
     #[test]
