@@ -177,7 +177,10 @@ mod tests {
         assert_eq!(split_api_version("v1").unwrap(), ("", "v1"));
         assert_eq!(split_api_version("apps/v1").unwrap(), ("apps", "v1"));
         assert!(split_api_version("a/b/c").is_err());
-        assert_eq!(GroupVersionKind::parse("apps/v1", "Deployment").unwrap().to_string(), "apps/v1, Kind=Deployment");
+        assert_eq!(
+            GroupVersionKind::parse("apps/v1", "Deployment").unwrap().to_string(),
+            "apps/v1, Kind=Deployment"
+        );
         assert_eq!(GroupVersionKind::parse("v1", "Pod").unwrap().to_string(), "/v1, Kind=Pod");
         assert_eq!(GroupVersion::parse("v1").unwrap().api_version(), "v1");
     }

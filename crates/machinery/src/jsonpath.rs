@@ -70,7 +70,11 @@ impl JsonPath {
     pub fn parse(path: &str) -> Result<Self, InvalidJsonPath> {
         let inner = path.strip_prefix('{').and_then(|path| path.strip_suffix('}')).unwrap_or(path);
         let mut parser = Parser { text: inner, offset: 0 };
-        parser.path().map_err(|problem| InvalidJsonPath { path: path.to_owned(), problem, offset: parser.offset })
+        parser.path().map_err(|problem| InvalidJsonPath {
+            path: path.to_owned(),
+            problem,
+            offset: parser.offset,
+        })
     }
 
     /// The path to the value itself.
@@ -348,8 +352,11 @@ impl Parser<'_> {
     }
 
     fn integer(&mut self) -> Parsed<Option<i64>> {
-        let digits: String =
-            self.rest().chars().take_while(|character| character.is_ascii_digit() || *character == '-').collect();
+        let digits: String = self
+            .rest()
+            .chars()
+            .take_while(|character| character.is_ascii_digit() || *character == '-')
+            .collect();
         self.offset += digits.len();
         if digits.is_empty() {
             return Ok(None);
@@ -376,7 +383,9 @@ impl Parser<'_> {
         let mut text = String::new();
         while let Some(character) = self.next() {
             match character {
-                '\\' if self.peek().is_some_and(|next| next == quote || next == '\\') => text.extend(self.next()),
+                '\\' if self.peek().is_some_and(|next| next == quote || next == '\\') => {
+                    text.extend(self.next())
+                }
                 end if end == quote => return Ok(text),
                 other => text.push(other),
             }
@@ -411,8 +420,11 @@ impl Parser<'_> {
             Some('@' | '$') => self.path().map(Operand::Path),
             Some('\'' | '"') => self.quoted().map(|text| Operand::Literal(Value::String(text))),
             _ => {
-                let word: String =
-                    self.rest().chars().take_while(|c| c.is_ascii_alphanumeric() || "+-.".contains(*c)).collect();
+                let word: String = self
+                    .rest()
+                    .chars()
+                    .take_while(|c| c.is_ascii_alphanumeric() || "+-.".contains(*c))
+                    .collect();
                 self.offset += word.len();
                 serde_json::from_str(&word).map(Operand::Literal).map_err(|_| "expected a path or a literal")
             }
@@ -452,7 +464,8 @@ mod tests {
             ("..type", json!(["Ready", "Up"])),
             (".missing.x", json!([])),
         ] {
-            let found: Vec<Value> = JsonPath::parse(path).unwrap().find(&object).into_iter().cloned().collect();
+            let found: Vec<Value> =
+                JsonPath::parse(path).unwrap().find(&object).into_iter().cloned().collect();
             assert_eq!(Value::Array(found), expected, "{path}");
         }
         assert_eq!(JsonPath::parse(".spec.map").unwrap().members(), Some(vec!["spec", "map"]));

@@ -47,7 +47,8 @@ pub enum InvalidQuantity {
 
 const DECIMAL_SUFFIXES: [(&str, i32); 10] =
     [("n", -9), ("u", -6), ("m", -3), ("", 0), ("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18)];
-const BINARY_SUFFIXES: [(&str, u32); 6] = [("Ki", 10), ("Mi", 20), ("Gi", 30), ("Ti", 40), ("Pi", 50), ("Ei", 60)];
+const BINARY_SUFFIXES: [(&str, u32); 6] =
+    [("Ki", 10), ("Mi", 20), ("Gi", 30), ("Ti", 40), ("Pi", 50), ("Ei", 60)];
 
 /// A suffix: what it multiplies by.
 enum Factor {
@@ -115,12 +116,14 @@ impl Quantity {
         if number.len() > MAXIMUM_DIGITS {
             return Err(InvalidQuantity::Number);
         }
-        let digits: i128 = if number.is_empty() { 0 } else { number.parse().map_err(|_| InvalidQuantity::Number)? };
+        let digits: i128 =
+            if number.is_empty() { 0 } else { number.parse().map_err(|_| InvalidQuantity::Number)? };
         let places = i32::try_from(fraction.len()).map_err(|_| InvalidQuantity::Number)?;
         let magnitude = match factor {
             Factor::Ten(exponent) => scale_ten(digits, exponent.saturating_sub(places)),
             Factor::Two(exponent) => {
-                let scaled = digits.checked_mul(1_i128 << exponent).and_then(|scaled| scale_ten(scaled, -places));
+                let scaled =
+                    digits.checked_mul(1_i128 << exponent).and_then(|scaled| scale_ten(scaled, -places));
                 Some(scaled.unwrap_or(i128::MAX).min(i128::from(i64::MAX) * NANO))
             }
         };

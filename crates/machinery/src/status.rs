@@ -171,7 +171,8 @@ impl Status {
 
     /// 409 of optimistic locking: somebody else wrote in between.
     pub fn stale(group: &str, resource: &str, name: &str) -> Self {
-        let cause = "the object has been modified; please apply your changes to the latest version and try again";
+        let cause =
+            "the object has been modified; please apply your changes to the latest version and try again";
         Self::conflict(group, resource, name, cause)
     }
 
@@ -189,6 +190,12 @@ impl Status {
         let mut status = Self::failure(422, "Invalid", message).about(group, kind, name);
         status.details.get_or_insert_default().causes = causes;
         status
+    }
+
+    /// 422 of a JSON patch with an operation that cannot be done: the server does not say which.
+    pub fn patch_rejected() -> Self {
+        Self::failure(422, "Invalid", "the server rejected our request due to an error in our request")
+            .with_details(StatusDetails::default())
     }
 
     /// 400.
@@ -214,14 +221,19 @@ impl Status {
 
     /// 405: the resource does not do `action` (`get`, `create`, ...).
     pub fn method_not_allowed(group: &str, resource: &str, action: &str) -> Self {
-        let message = format!("{action} is not supported on resources of kind \"{}\"", qualified(resource, group));
+        let message =
+            format!("{action} is not supported on resources of kind \"{}\"", qualified(resource, group));
         Self::failure(405, "MethodNotAllowed", message).about(group, resource, "")
     }
 
     /// 405 of a method that no route knows.
     pub fn method_unknown() -> Self {
-        Self::failure(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
-            .with_details(StatusDetails::default())
+        Self::failure(
+            405,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        )
+        .with_details(StatusDetails::default())
     }
 
     /// 410 with the reason `Expired`: the version or continue token is too old.
@@ -433,8 +445,11 @@ impl FieldError {
     /// The value is none of `supported`.
     pub fn not_supported(path: impl Into<String>, value: impl Into<Value>, supported: &[&str]) -> Self {
         let quoted: Vec<String> = supported.iter().map(|value| quote(value)).collect();
-        let detail =
-            if quoted.is_empty() { String::new() } else { format!("supported values: {}", quoted.join(", ")) };
+        let detail = if quoted.is_empty() {
+            String::new()
+        } else {
+            format!("supported values: {}", quoted.join(", "))
+        };
         Self::new(path, FieldErrorKind::NotSupported, Some(value.into()), detail)
     }
 

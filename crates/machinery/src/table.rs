@@ -148,8 +148,10 @@ impl Column {
         let path = text("jsonPath");
         let parsed = JsonPath::parse(path)
             .map_err(|problem| InvalidColumn::Path { path: path.to_owned(), problem })?;
-        let column_type = ColumnType::parse(text("type"))
-            .ok_or_else(|| InvalidColumn::Type { name: text("name").to_owned(), given: text("type").to_owned() })?;
+        let column_type = ColumnType::parse(text("type")).ok_or_else(|| InvalidColumn::Type {
+            name: text("name").to_owned(),
+            given: text("type").to_owned(),
+        })?;
         let description = match text("description") {
             "" => format!("Custom resource definition column (in JSONPath format): {path}"),
             description => description.to_owned(),
@@ -220,7 +222,11 @@ pub fn human_duration(seconds: i64) -> String {
         return "0s".to_owned();
     }
     let pair = |large: i64, large_unit: &str, small: i64, small_unit: &str| {
-        if small == 0 { format!("{large}{large_unit}") } else { format!("{large}{large_unit}{small}{small_unit}") }
+        if small == 0 {
+            format!("{large}{large_unit}")
+        } else {
+            format!("{large}{large_unit}{small}{small_unit}")
+        }
     };
     let (minutes, hours) = (seconds / 60, seconds / 3600);
     let days = hours / 24;

@@ -45,7 +45,9 @@ pub fn parse(text: &str) -> Result<Timestamp, InvalidTime> {
 
 /// Reads a `MicroTime`: exactly six decimals.
 pub fn parse_micros(text: &str) -> Result<Timestamp, InvalidTime> {
-    let invalid = || InvalidTime(text.to_owned(), "an RFC 3339 time with six decimals such as 2006-01-02T15:04:05.000000Z");
+    let invalid = || {
+        InvalidTime(text.to_owned(), "an RFC 3339 time with six decimals such as 2006-01-02T15:04:05.000000Z")
+    };
     let fraction = text.split_once('.').map(|(_, rest)| rest).ok_or_else(invalid)?;
     let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
     if digits != 6 {

@@ -138,7 +138,8 @@ impl Version {
         let (patch, pre) = rest.split_once('-').map_or((rest, None), |(patch, pre)| (patch, Some(pre)));
         let patch = parse_number(patch, "Patch")?;
         let pre = pre.map(|pre| pre.split('.').map(parse_pre).collect::<Result<_, _>>()).transpose()?;
-        let build = build.map(|build| build.split('.').map(parse_build).collect::<Result<_, _>>()).transpose()?;
+        let build =
+            build.map(|build| build.split('.').map(parse_build).collect::<Result<_, _>>()).transpose()?;
         Ok(Self { major, minor, patch, pre: pre.unwrap_or_default(), build: build.unwrap_or_default() })
     }
 
@@ -201,7 +202,11 @@ fn without_leading_zeros(part: &str) -> String {
         return part.to_owned();
     }
     let trimmed = part.trim_start_matches('0');
-    if trimmed.starts_with(|first: char| first.is_ascii_digit()) { trimmed.to_owned() } else { format!("0{trimmed}") }
+    if trimmed.starts_with(|first: char| first.is_ascii_digit()) {
+        trimmed.to_owned()
+    } else {
+        format!("0{trimmed}")
+    }
 }
 
 /// Digits are compared as numbers and come before words. Words are the same or not: they may be hashes.

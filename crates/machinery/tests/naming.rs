@@ -89,9 +89,11 @@ fn shares() {
                     .map(|value| json!(value))
                     .map_err(|error| error.to_string())
             }
-            "resolveFenceposts" => fenceposts(surge.as_ref(), unavailable.as_ref(), input["desired"].as_i64().unwrap())
-                .map(|(surge, unavailable)| json!({"surge": surge, "unavailable": unavailable}))
-                .map_err(|error| error.to_string()),
+            "resolveFenceposts" => {
+                fenceposts(surge.as_ref(), unavailable.as_ref(), input["desired"].as_i64().unwrap())
+                    .map(|(surge, unavailable)| json!({"surge": surge, "unavailable": unavailable}))
+                    .map_err(|error| error.to_string())
+            }
             _ => return None,
         })
     });

@@ -129,7 +129,11 @@ impl Comparison {
     }
 }
 
-fn compare_maps(old: Option<&Map<String, Value>>, new: Option<&Map<String, Value>>, place: Type<'_>) -> Comparison {
+fn compare_maps(
+    old: Option<&Map<String, Value>>,
+    new: Option<&Map<String, Value>>,
+    place: Type<'_>,
+) -> Comparison {
     let mut comparison = Comparison::default();
     let mut member = |name: &str, old: Option<&Value>, new: Option<&Value>| {
         let (member_type, _) = place.member(name);

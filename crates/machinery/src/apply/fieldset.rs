@@ -220,7 +220,9 @@ fn unite(target: &mut Map<String, Value>, other: &Map<String, Value>) {
             }
             Some(existing) => {
                 let member = is_member(existing) || is_member(other_node);
-                let (Value::Object(children), Some(others)) = (existing, children_of(other_node)) else { continue };
+                let (Value::Object(children), Some(others)) = (existing, children_of(other_node)) else {
+                    continue;
+                };
                 unite(children, others);
                 set_mark(children, member);
             }
@@ -318,7 +320,8 @@ fn normalised(fields: &Map<String, Value>) -> Result<Map<String, Value>, String>
             Value::Object(children) => normalised(children)?,
             _ => Map::new(),
         };
-        let member = below.as_object().is_none_or(|children| children.is_empty() || children.contains_key(SELF));
+        let member =
+            below.as_object().is_none_or(|children| children.is_empty() || children.contains_key(SELF));
         if let Some(node) = node(member, children) {
             result.insert(element, node);
         }
@@ -328,12 +331,15 @@ fn normalised(fields: &Map<String, Value>) -> Result<Map<String, Value>, String>
 
 /// The one form of an element; absent where its kind is not known.
 fn normalised_element(element: &str) -> Result<Option<String>, String> {
-    let parse = |text: &str| serde_json::from_str::<Value>(text).map_err(|error| format!("{element}: {error}"));
+    let parse =
+        |text: &str| serde_json::from_str::<Value>(text).map_err(|error| format!("{element}: {error}"));
     match element.split_once(':') {
         Some(("f", _)) => Ok(Some(element.to_owned())),
         Some(("v", value)) => Ok(Some(value_element(&parse(value)?))),
         Some(("k", keys)) => match parse(keys)? {
-            Value::Object(keys) => Ok(Some(key_element(keys.iter().map(|(name, value)| (name.as_str(), value))))),
+            Value::Object(keys) => {
+                Ok(Some(key_element(keys.iter().map(|(name, value)| (name.as_str(), value)))))
+            }
             _ => Err(format!("{element}: keys must be an object")),
         },
         Some(("i", index)) => match index.parse::<u64>() {
@@ -399,7 +405,9 @@ pub(super) fn show_element(element: &str) -> String {
     match element.split_once(':') {
         Some(("f", name)) => format!(".{name}"),
         Some(("i", index)) => format!("[{index}]"),
-        Some(("v", value)) => format!("[={}]", show_scalar(&serde_json::from_str(value).unwrap_or(Value::Null))),
+        Some(("v", value)) => {
+            format!("[={}]", show_scalar(&serde_json::from_str(value).unwrap_or(Value::Null)))
+        }
         Some(("k", keys)) => {
             let keys: Map<String, Value> = serde_json::from_str(keys).unwrap_or_default();
             let shown: Vec<String> =
@@ -483,7 +491,8 @@ mod tests {
     }
 
     fn models() -> impl Strategy<Value = Model> {
-        let element = prop::sample::select(vec!["f:a", "f:b", "k:{\"n\":\"x\"}", "v:1"]).prop_map(str::to_owned);
+        let element =
+            prop::sample::select(vec!["f:a", "f:b", "k:{\"n\":\"x\"}", "v:1"]).prop_map(str::to_owned);
         prop::collection::btree_set(prop::collection::vec(element, 1..4), 0..8)
     }
 
@@ -519,7 +528,9 @@ mod tests {
 
     #[test]
     fn foreign_sets_are_brought_into_one_form() {
-        let set = FieldSet::from_foreign(&json!({"f:l": {"k:{\"n\": 1.0, \"a\": \"b\"}": {".": {}, "f:x": {}}}, "z:q": {}}));
+        let set = FieldSet::from_foreign(
+            &json!({"f:l": {"k:{\"n\": 1.0, \"a\": \"b\"}": {".": {}, "f:x": {}}}, "z:q": {}}),
+        );
         let expected = json!({"f:l": {"k:{\"a\":\"b\",\"n\":1}": {".": {}, "f:x": {}}}});
         assert_eq!(Value::Object(set.unwrap().into_fields_v1()), expected);
         assert!(FieldSet::from_foreign(&json!({"k:{": {}})).is_err());

@@ -57,7 +57,8 @@ pub(super) fn keep_in_step(object: &mut Value, applied: &Value) {
     let Some(Value::Object(annotations)) = annotations else { return };
     // The encoder of Go ends its output with a newline.
     annotations.insert(LAST_APPLIED_ANNOTATION.to_owned(), Value::String(format!("{bare}\n")));
-    let size: usize = annotations.iter().map(|(key, value)| key.len() + value.as_str().map_or(0, str::len)).sum();
+    let size: usize =
+        annotations.iter().map(|(key, value)| key.len() + value.as_str().map_or(0, str::len)).sum();
     if size > MAXIMUM_ANNOTATIONS_SIZE {
         annotations.remove(LAST_APPLIED_ANNOTATION);
     }

@@ -19,7 +19,9 @@ pub(super) fn merge(target: &mut Value, applied: &Value, place: Type<'_>) {
         return;
     }
     match (shape, &mut *target, applied) {
-        (Shape::Map, Value::Object(members), Value::Object(changes)) => merge_members(members, changes, place),
+        (Shape::Map, Value::Object(members), Value::Object(changes)) => {
+            merge_members(members, changes, place)
+        }
         (Shape::List, Value::Array(items), Value::Array(changes)) => merge_items(items, changes, place),
         // Null or a void against something: the something stays.
         (_, Value::Object(_) | Value::Array(_), Value::Null) => {}

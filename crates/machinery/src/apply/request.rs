@@ -17,9 +17,7 @@ use super::managed::{
 use super::merge::merge;
 use super::remove::prune;
 use super::typed::Type;
-use super::update::{
-    BEFORE_FIRST_APPLY, Writer, disown, manager_name, own_written, reconcile_all, strip,
-};
+use super::update::{BEFORE_FIRST_APPLY, Writer, disown, manager_name, own_written, reconcile_all, strip};
 use crate::gvk::GroupVersionKind;
 use crate::schema::Schema;
 use crate::status::Status;
@@ -124,14 +122,17 @@ fn refuse_unfit(request: &ApplyRequest<'_>) -> Result<(), ApplyError> {
     if managed_fields(request.applied).is_some_and(|fields| !fields.is_null()) {
         return Err(ApplyError::BadRequest("metadata.managedFields must be nil".to_owned()));
     }
-    let kind = GroupVersionKind::of(request.applied).map_err(|error| ApplyError::BadRequest(error.to_string()))?;
+    let kind =
+        GroupVersionKind::of(request.applied).map_err(|error| ApplyError::BadRequest(error.to_string()))?;
     if kind.api_version() != request.api_version {
         return Err(ApplyError::BadRequest(format!("invalid object type: {kind}")));
     }
     check(request.applied, Type::root(request.schema)).map_err(|problem| {
         let metadata = |name: &str| request.applied["metadata"][name].as_str().unwrap_or_default();
         let (namespace, name) = (metadata("namespace"), metadata("name"));
-        ApplyError::Schema(format!("failed to create typed patch object ({namespace}/{name}; {kind}): {problem}"))
+        ApplyError::Schema(format!(
+            "failed to create typed patch object ({namespace}/{name}; {kind}): {problem}"
+        ))
     })
 }
 

@@ -138,7 +138,11 @@ impl<'a> Type<'a> {
         match self {
             Self::Node { schema, .. } => match schema.schema_type {
                 // A format other than `byte` may be written as another type (quantities, ports by name, times).
-                Some(SchemaType::String) if schema.format.as_deref().is_some_and(|format| format != "byte") => None,
+                Some(SchemaType::String)
+                    if schema.format.as_deref().is_some_and(|format| format != "byte") =>
+                {
+                    None
+                }
                 other => other,
             },
             _ => None,
@@ -152,9 +156,13 @@ impl<'a> Type<'a> {
                 item_key(schema, item).map(|keys| key_element(keys.into_iter()))
             }
             _ => match item {
-                Value::Object(_) => Err("associative list without keys has an element that's a map type".to_owned()),
+                Value::Object(_) => {
+                    Err("associative list without keys has an element that's a map type".to_owned())
+                }
                 Value::Array(_) => Err("not supported: associative list with lists as elements".to_owned()),
-                Value::Null => Err("associative list without keys has an element that's an explicit null".to_owned()),
+                Value::Null => {
+                    Err("associative list without keys has an element that's an explicit null".to_owned())
+                }
                 scalar => Ok(value_element(scalar)),
             },
         }
@@ -190,11 +198,12 @@ fn item_key<'a>(schema: &'a Schema, item: &'a Value) -> Result<Vec<(&'a str, &'a
 /// Equality of JSON values where 1 and 1.0 are the same.
 pub(super) fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
-        (Value::Number(a), Value::Number(b)) => a == b || ((a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64()),
+        (Value::Number(a), Value::Number(b)) => {
+            a == b || ((a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64())
+        }
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len()
-                && a.iter().zip(b).all(|((a_key, a), (b_key, b))| a_key == b_key && same(a, b))
+            a.len() == b.len() && a.iter().zip(b).all(|((a_key, a), (b_key, b))| a_key == b_key && same(a, b))
         }
         (a, b) => a == b,
     }

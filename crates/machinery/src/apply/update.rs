@@ -79,7 +79,8 @@ pub(super) fn disown(
     let written = comparison.written();
     let is_other = |entry: &ManagedFieldsEntry| except.is_none_or(|identity| !entry.is(identity));
     if !force {
-        let conflicting = managed.entries.iter().filter(|entry| is_other(entry) && entry.fields.intersects(&written));
+        let conflicting =
+            managed.entries.iter().filter(|entry| is_other(entry) && entry.fields.intersects(&written));
         let owners: Vec<_> =
             conflicting.map(|entry| (entry.clone(), entry.fields.intersection(&written).paths())).collect();
         if !owners.is_empty() {
@@ -117,7 +118,8 @@ pub fn track_update(schema: &Schema, old: Option<&Value>, new: &mut Value, write
         return;
     }
     let mut managed = entries_to_start_from(sent, stored, writer.subresource.is_some());
-    let exists = old.is_some_and(|old| old.get("metadata").and_then(|metadata| metadata.get("uid")).is_some());
+    let exists =
+        old.is_some_and(|old| old.get("metadata").and_then(|metadata| metadata.get("uid")).is_some());
     if managed.entries.is_empty() && exists {
         // Tracking starts with a create or an apply only.
         return;
@@ -182,7 +184,10 @@ pub(super) fn own_written(managed: &mut Managed, comparison: &Comparison, writer
         }
         None => ManagedFieldsEntry::new(identity, written),
     };
-    entry.touch(writer.now);
+    // Writes through `scale` leave times alone: the server translates entries there and back without a clock.
+    if writer.subresource != Some("scale") {
+        entry.touch(writer.now);
+    }
     managed.entries.push(entry);
 }
 
@@ -191,7 +196,8 @@ fn cap_updaters(managed: &mut Managed) {
     let mut updaters: Vec<(String, usize)> = Vec::new();
     for (index, entry) in managed.entries.iter().enumerate() {
         if entry.operation == Operation::Update {
-            let key = format!("{}\0{}\0{}\0{}", entry.time, entry.manager, entry.api_version, entry.subresource);
+            let key =
+                format!("{}\0{}\0{}\0{}", entry.time, entry.manager, entry.api_version, entry.subresource);
             updaters.push((key, index));
         }
     }

@@ -30,7 +30,13 @@ impl Level {
             Self::Root => matches!(name, "apiVersion" | "kind"),
             Self::Metadata => matches!(
                 name,
-                "name" | "namespace" | "creationTimestamp" | "generation" | "resourceVersion" | "selfLink" | "uid"
+                "name"
+                    | "namespace"
+                    | "creationTimestamp"
+                    | "generation"
+                    | "resourceVersion"
+                    | "selfLink"
+                    | "uid"
             ),
             Self::Inner => false,
         }
@@ -46,7 +52,9 @@ fn owned_fields<'a>(
     let entries = live.get("metadata")?.get("managedFields")?.as_array()?;
     let entry = entries.iter().find(|entry| {
         let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
-        text("manager") == manager && text("operation") == "Apply" && text("subresource") == subresource.unwrap_or("")
+        text("manager") == manager
+            && text("operation") == "Apply"
+            && text("subresource") == subresource.unwrap_or("")
     })?;
     if entry.get("apiVersion") != applied.get("apiVersion") {
         return None;
@@ -142,4 +150,113 @@ fn item_element(item: &Value, names: &[String]) -> Option<String> {
         keys.push((name.as_str(), item.get(name)?));
     }
     Some(super::fieldset::key_element(keys.into_iter()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::apply::{ApplyRequest, FieldSet, apply};
+    use crate::schema::Schema;
+
+    fn schema() -> Schema {
+        let schema = json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {
+            "a": {"type": "string"},
+            "n": {"type": "integer"},
+            "atomic": {"type": "array", "items": {"type": "string"}},
+            "set": {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"},
+            "map": {"type": "object", "additionalProperties": {"type": "string"}},
+            "whole": {"type": "object", "additionalProperties": {"type": "string"}, "x-kubernetes-map-type": "atomic"},
+            "list": {
+                "type": "array",
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["name"],
+                "items": {"type": "object", "required": ["name"], "properties": {
+                    "name": {"type": "string"}, "value": {"type": "string"},
+                }},
+            },
+        }}}});
+        Schema::parse(&schema).unwrap()
+    }
+
+    fn apply_as(schema: &Schema, manager: &str, live: Option<&Value>, applied: &Value, second: i64) -> Value {
+        let request = ApplyRequest {
+            schema,
+            live,
+            applied,
+            manager,
+            force: true,
+            api_version: "example.com/v1",
+            subresource: None,
+            reset_fields: &FieldSet::new(),
+            now: jiff::Timestamp::from_second(second).unwrap(),
+        };
+        apply(&request).unwrap()
+    }
+
+    fn texts() -> impl Strategy<Value = Vec<&'static str>> {
+        prop::sample::subsequence(vec!["x", "y", "z"], 0..=3).prop_shuffle()
+    }
+
+    fn object(spec: Value) -> Value {
+        json!({"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "a"}, "spec": spec})
+    }
+
+    fn applied() -> impl Strategy<Value = Value> {
+        let text = || prop::option::of(prop::sample::select(vec!["p", "q"]));
+        let whole = (texts(), texts(), texts(), texts(), texts());
+        (text(), prop::option::of(0..3_i64), whole, text()).prop_map(|(a, n, lists, value)| {
+            let mut spec = Map::new();
+            let mut put = |name: &str, value: Option<Value>| {
+                spec.extend(value.map(|value| (name.to_owned(), value)));
+            };
+            let some = |list: &[&str], value: Value| (!list.is_empty()).then_some(value);
+            let map =
+                |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), json!("v"))).collect::<Map<_, _>>();
+            put("a", a.map(Value::from));
+            put("n", n.map(Value::from));
+            put("atomic", some(&lists.0, json!(lists.0)));
+            put("set", some(&lists.1, json!(lists.1)));
+            put("map", some(&lists.2, Value::Object(map(&lists.2))));
+            put("whole", some(&lists.3, Value::Object(map(&lists.3))));
+            let items: Vec<Value> =
+                lists.4.iter().map(|name| json!({"name": name, "value": value.unwrap_or("d")})).collect();
+            put("list", some(&lists.4, Value::Array(items)));
+            object(Value::Object(spec))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_would_not_change_does_not(first in applied(), second in applied(), third in applied()) {
+            let schema = schema();
+            let live = apply_as(&schema, "one", None, &first, 1);
+            let live = apply_as(&schema, "two", Some(&live), &second, 2);
+            let again = apply_as(&schema, "one", Some(&live), &third, 3);
+            if !would_change(&live, &third, "one", None) {
+                prop_assert_eq!(&again, &live);
+            }
+            // What was just applied, and is not disputed, need not be applied again.
+            prop_assert_eq!(&apply_as(&schema, "one", Some(&again), &third, 4), &again);
+            prop_assert!(!would_change(&again, &third, "one", None), "{again} {third}");
+        }
+    }
+
+    #[test]
+    fn only_the_managers_own_entry_counts() {
+        let schema = schema();
+        let applied = object(json!({"a": "p"}));
+        let live = apply_as(&schema, "one", None, &applied, 1);
+        assert!(!would_change(&live, &applied, "one", None));
+        assert!(would_change(&live, &applied, "two", None));
+        assert!(would_change(&live, &applied, "one", Some("status")));
+        assert!(would_change(&live, &object(json!({})), "one", None));
+        assert!(would_change(&live, &object(json!({"a": "p", "n": 1})), "one", None));
+        let mut other = live.clone();
+        other["spec"]["a"] = json!("q");
+        assert!(would_change(&other, &applied, "one", None));
+    }
 }

@@ -251,3 +251,51 @@ fn test(root: &Value, path: &str, value: Option<&Value>) -> Result<(), &'static 
     let wanted = value.unwrap_or(&Value::Null);
     if found == wanted { Ok(()) } else { Err("the value is another one") }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn patched(mut target: Value, patch: &Value) -> Option<Value> {
+        Patch::parse(patch).unwrap().apply(&mut target).ok().map(|()| target)
+    }
+
+    #[test]
+    fn operations_do_what_kubernetes_does() {
+        let target = || json!({"a": {"b": 1}, "l": [1, 2, 3], "x/y": 0, "n": null});
+        for (patch, expected) in [
+            (json!({"op": "add", "path": "/a/c", "value": 2}), json!({"a": {"b": 1, "c": 2}})),
+            (json!({"op": "add", "path": "/a/b"}), json!({"a": {"b": null}})),
+            (json!({"op": "add", "path": "/l/-", "value": 4}), json!({"l": [1, 2, 3, 4]})),
+            (json!({"op": "add", "path": "/l/1", "value": 9}), json!({"l": [1, 9, 2, 3]})),
+            (json!({"op": "replace", "path": "/a/new", "value": 2}), json!({"a": {"b": 1, "new": 2}})),
+            (json!({"op": "replace", "path": "/l/-1", "value": 9}), json!({"l": [1, 2, 9]})),
+            (json!({"op": "remove", "path": "/l/-1"}), json!({"l": [1, 2]})),
+            (json!({"op": "remove", "path": "/x~1y"}), json!({})),
+            (json!({"op": "move", "from": "/a/b", "path": "/m"}), json!({"a": {}, "m": 1})),
+            (json!({"op": "copy", "from": "/a", "path": "/m"}), json!({"m": {"b": 1}})),
+            (json!({"op": "test", "path": "/n", "value": null}), json!({})),
+            (json!({"op": "add", "path": "dropped/a/c", "value": 1}), json!({"a": {"b": 1, "c": 1}})),
+        ] {
+            let result = patched(target(), &json!([patch])).unwrap();
+            for (name, value) in expected.as_object().unwrap() {
+                assert_eq!(&result[name], value, "{patch}");
+            }
+        }
+        for patch in [
+            json!({"op": "remove", "path": "/missing"}),
+            json!({"op": "test", "path": "/missing", "value": null}),
+            json!({"op": "test", "path": "/a/b", "value": 2}),
+            json!({"op": "add", "path": "/l/9", "value": 1}),
+            json!({"op": "add", "path": "/missing/x", "value": 1}),
+            json!({"op": "move", "from": "/missing", "path": "/m"}),
+        ] {
+            assert_eq!(patched(target(), &json!([patch])), None, "{patch}");
+        }
+        assert!(Patch::parse(&json!([{"op": "jump", "path": "/a"}])).is_err());
+        assert!(Patch::parse(&json!({})).is_err());
+    }
+}

@@ -59,7 +59,10 @@ mod tests {
     #[test]
     fn null_removes_and_objects_merge() {
         let mut target = json!({"a": {"b": 1, "c": 2}, "l": [1, 2], "s": "x"});
-        apply(&mut target, &json!({"a": {"b": null, "d": {"e": null, "f": 1}}, "l": [3], "s": {"t": 1}, "zz": null}));
+        apply(
+            &mut target,
+            &json!({"a": {"b": null, "d": {"e": null, "f": 1}}, "l": [3], "s": {"t": 1}, "zz": null}),
+        );
         assert_eq!(target, json!({"a": {"c": 2, "d": {"f": 1}}, "l": [3], "s": {"t": 1}}));
     }
 

@@ -56,7 +56,9 @@ fn check_resource(
                 errors.push(FieldError::invalid(field("apiVersion"), text.as_str(), error.to_string()));
             }
         }
-        Some(other) => errors.push(FieldError::invalid(field("apiVersion"), other.clone(), "must be a string")),
+        Some(other) => {
+            errors.push(FieldError::invalid(field("apiVersion"), other.clone(), "must be a string"))
+        }
     }
     match members.get("kind") {
         None => errors.push(FieldError::required(field("kind"), "")),
@@ -66,7 +68,8 @@ fn check_resource(
         Some(Value::String(text)) => {
             let problems = dns_1035_label_problems(&text.to_lowercase());
             if !problems.is_empty() {
-                let detail = format!("may have mixed case, but should otherwise match: {}", problems.join(","));
+                let detail =
+                    format!("may have mixed case, but should otherwise match: {}", problems.join(","));
                 errors.push(FieldError::invalid(field("kind"), text.as_str(), detail));
             }
         }

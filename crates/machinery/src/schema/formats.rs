@@ -11,9 +11,32 @@ use super::tree::{Schema, SchemaType};
 
 /// The formats of strings, without dashes.
 const SUPPORTED: [&str; 26] = [
-    "bsonobjectid", "byte", "cidr", "creditcard", "date", "datetime", "duration", "email", "hexcolor", "hostname", "ipv4",
-    "ipv6", "isbn", "isbn10", "isbn13", "k8slongname", "k8sshortname", "mac", "password", "rgbcolor", "ssn", "uri", "uuid",
-    "uuid3", "uuid4", "uuid5",
+    "bsonobjectid",
+    "byte",
+    "cidr",
+    "creditcard",
+    "date",
+    "datetime",
+    "duration",
+    "email",
+    "hexcolor",
+    "hostname",
+    "ipv4",
+    "ipv6",
+    "isbn",
+    "isbn10",
+    "isbn13",
+    "k8slongname",
+    "k8sshortname",
+    "mac",
+    "password",
+    "rgbcolor",
+    "ssn",
+    "uri",
+    "uuid",
+    "uuid3",
+    "uuid4",
+    "uuid5",
 ];
 
 /// The format of a schema, if it is one that counts for its type.
@@ -51,7 +74,10 @@ pattern!(
     r"^rgb\(\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*\)$"
 );
 pattern!(SSN, r"^\d{3}[- ]?\d{2}[- ]?\d{4}$");
-pattern!(MAC, r"^([0-9a-fA-F]{2}[:-]){5}([0-9a-fA-F]{2}[:-]){0,2}[0-9a-fA-F]{2}$|^([0-9a-fA-F]{4}\.){2,3}[0-9a-fA-F]{4}$");
+pattern!(
+    MAC,
+    r"^([0-9a-fA-F]{2}[:-]){5}([0-9a-fA-F]{2}[:-]){0,2}[0-9a-fA-F]{2}$|^([0-9a-fA-F]{4}\.){2,3}[0-9a-fA-F]{4}$"
+);
 pattern!(
     HOSTNAME,
     r"^([a-zA-Z0-9\p{S}\p{L}]((-?[a-zA-Z0-9\p{S}\p{L}]{0,62})?)|([a-zA-Z0-9\p{S}\p{L}](([a-zA-Z0-9-\p{S}\p{L}]{0,61}[a-zA-Z0-9\p{S}\p{L}])?)(\.)){1,}([a-zA-Z\p{L}]){2,63})$"
@@ -90,7 +116,9 @@ pub(super) fn is_valid(format: &str, text: &str) -> bool {
         "email" => matches(&EMAIL, text),
         "bsonobjectid" => matches(&BSON, text),
         "uri" => is_request_uri(text),
-        "hostname" => text.len() <= 255 && text.split('.').all(|label| label.len() <= 63) && matches(&HOSTNAME, text),
+        "hostname" => {
+            text.len() <= 255 && text.split('.').all(|label| label.len() <= 63) && matches(&HOSTNAME, text)
+        }
         "isbn" => is_isbn10(text) || is_isbn13(text),
         "isbn10" => is_isbn10(text),
         "isbn13" => is_isbn13(text),
@@ -146,9 +174,11 @@ fn parse_ipv4(text: &str) -> Option<Ipv4Addr> {
         if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        *octet = part.trim_start_matches('0').parse().or_else(|_| {
-            if part.bytes().all(|byte| byte == b'0') { Ok(0) } else { Err(()) }
-        }).ok()?;
+        *octet = part
+            .trim_start_matches('0')
+            .parse()
+            .or_else(|_| if part.bytes().all(|byte| byte == b'0') { Ok(0) } else { Err(()) })
+            .ok()?;
     }
     parts.next().is_none().then(|| Ipv4Addr::from(octets))
 }
@@ -179,7 +209,8 @@ fn is_request_uri(text: &str) -> bool {
     }
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let first = scheme.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
-    let shaped = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    let shaped =
+        scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
     first && shaped && !rest.is_empty()
 }
 
@@ -211,7 +242,8 @@ fn is_isbn10(text: &str) -> bool {
 fn is_isbn13(text: &str) -> bool {
     let text = bare(text);
     let digits = digits_of(&text);
-    let sum: u32 = digits.iter().enumerate().map(|(index, digit)| digit * if index % 2 == 0 { 1 } else { 3 }).sum();
+    let sum: u32 =
+        digits.iter().enumerate().map(|(index, digit)| digit * if index % 2 == 0 { 1 } else { 3 }).sum();
     text.len() == 13 && digits.len() == 13 && sum % 10 == 0
 }
 

@@ -31,7 +31,8 @@ fn walk(value: &Value, schema: &Schema, prefix: Option<&str>, path: &Path<'_>, e
                 ListType::Set => {
                     for index in again(items.iter().map(ToString::to_string)) {
                         let value = items.get(index).cloned().unwrap_or_default();
-                        errors.push(FieldError::duplicate(error_path(prefix, &Path::Item(path, index)), value));
+                        errors
+                            .push(FieldError::duplicate(error_path(prefix, &Path::Item(path, index)), value));
                     }
                 }
                 ListType::Map => keyed(items, schema, prefix, path, errors),
@@ -70,7 +71,13 @@ fn key_of(item: &Value, schema: &Schema) -> Value {
     Value::Object(key)
 }
 
-fn keyed(items: &[Value], schema: &Schema, prefix: Option<&str>, path: &Path<'_>, errors: &mut Vec<FieldError>) {
+fn keyed(
+    items: &[Value],
+    schema: &Schema,
+    prefix: Option<&str>,
+    path: &Path<'_>,
+    errors: &mut Vec<FieldError>,
+) {
     if let Some(index) = items.iter().position(|item| !item.is_object() && !item.is_null()) {
         let value = items.get(index).cloned().unwrap_or_default();
         let detail = "must be an object for an array of list-type map";
@@ -89,5 +96,6 @@ fn keyed(items: &[Value], schema: &Schema, prefix: Option<&str>, path: &Path<'_>
 
 /// The old item with the keys of a new one.
 pub(super) fn find<'a>(old: &'a [Value], item: &Value, schema: &Schema) -> Option<&'a Value> {
-    old.iter().find(|old| schema.list_map_keys.iter().all(|key| old.get(key.as_ref()) == item.get(key.as_ref())))
+    old.iter()
+        .find(|old| schema.list_map_keys.iter().all(|key| old.get(key.as_ref()) == item.get(key.as_ref())))
 }

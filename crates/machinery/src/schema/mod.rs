@@ -18,8 +18,8 @@ mod tree;
 mod validate;
 
 pub use defaults::{default, default_only};
-pub use metadata::{InvalidMetadata, coerce_metadata};
 pub(crate) use metadata::object_meta;
+pub use metadata::{InvalidMetadata, coerce_metadata};
 pub use prune::prune;
 pub use tree::{Additional, Combinators, ListType, MapType, Pattern, Schema, SchemaType, ValueRules};
 pub use validate::{UNCHECKED_RULES, blocks_rules, validate, validate_below};

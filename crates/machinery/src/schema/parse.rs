@@ -9,9 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::structure;
-use super::tree::{
-    Additional, Combinators, ListType, MapType, Pattern, Schema, SchemaType, ValueRules,
-};
+use super::tree::{Additional, Combinators, ListType, MapType, Pattern, Schema, SchemaType, ValueRules};
 use crate::status::FieldError;
 
 impl Schema {
@@ -126,7 +124,11 @@ impl Reader {
             "atomic" => ListType::Atomic,
             _ => {
                 let supported = ["atomic", "set", "map"];
-                self.error(FieldError::not_supported(format!("{path}.x-kubernetes-list-type"), name, &supported));
+                self.error(FieldError::not_supported(
+                    format!("{path}.x-kubernetes-list-type"),
+                    name,
+                    &supported,
+                ));
                 ListType::Atomic
             }
         };
@@ -141,7 +143,11 @@ impl Reader {
             "atomic" => MapType::Atomic,
             _ => {
                 let supported = ["atomic", "granular"];
-                self.error(FieldError::not_supported(format!("{path}.x-kubernetes-map-type"), name, &supported));
+                self.error(FieldError::not_supported(
+                    format!("{path}.x-kubernetes-map-type"),
+                    name,
+                    &supported,
+                ));
                 MapType::Granular
             }
         };
@@ -205,7 +211,8 @@ impl Reader {
             let field = format!("{path}.x-kubernetes-preserve-unknown-fields");
             self.error(FieldError::invalid(field, false, "must be true or undefined"));
         }
-        for forbidden in ["definitions", "dependencies", "patternProperties", "id", "$ref", "additionalItems"] {
+        for forbidden in ["definitions", "dependencies", "patternProperties", "id", "$ref", "additionalItems"]
+        {
             if node.get(forbidden).is_some_and(|value| !value.is_null() && *value != json!("")) {
                 let detail = format!("{forbidden} is not supported");
                 self.error(FieldError::forbidden(format!("{path}.{forbidden}"), detail));
@@ -250,7 +257,13 @@ impl Reader {
         self.check_keys_of_items(items, path, &keys, &keys_field);
     }
 
-    fn check_keys_of_items(&mut self, items: &Map<String, Value>, path: &str, keys: &[Box<str>], keys_field: &str) {
+    fn check_keys_of_items(
+        &mut self,
+        items: &Map<String, Value>,
+        path: &str,
+        keys: &[Box<str>],
+        keys_field: &str,
+    ) {
         let shown = || Value::from(keys.iter().map(|key| key.to_string()).collect::<Vec<_>>());
         let required = names(items, "required");
         let mut seen = BTreeSet::new();
@@ -258,8 +271,13 @@ impl Reader {
             if !seen.insert(key) {
                 self.error(FieldError::invalid(keys_field, shown(), "must not contain duplicate entries"));
             }
-            let Some(Value::Object(property)) = items.get("properties").and_then(|all| all.get(key.as_ref())) else {
-                self.error(FieldError::invalid(keys_field, shown(), "entries must all be names of item properties"));
+            let Some(Value::Object(property)) = items.get("properties").and_then(|all| all.get(key.as_ref()))
+            else {
+                self.error(FieldError::invalid(
+                    keys_field,
+                    shown(),
+                    "entries must all be names of item properties",
+                ));
                 continue;
             };
             let field = format!("{path}.items.properties[{key}]");

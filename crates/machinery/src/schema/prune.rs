@@ -20,7 +20,13 @@ pub(super) fn is_resource_member(name: &str) -> bool {
 }
 
 /// Prunes by a schema; without one everything goes.
-fn prune_value(value: &mut Value, schema: Option<&Schema>, root: bool, path: &Path<'_>, dropped: &mut Vec<String>) {
+fn prune_value(
+    value: &mut Value,
+    schema: Option<&Schema>,
+    root: bool,
+    path: &Path<'_>,
+    dropped: &mut Vec<String>,
+) {
     match value {
         Value::Object(members) => {
             let preserve = schema.is_some_and(|schema| schema.preserve_unknown_fields);

@@ -28,7 +28,9 @@ fn member<'a>(json: &'a Value, name: &str) -> &'a Value {
 
 fn invariants(schema: &Schema, json: &Value, level: Level, path: &str, errors: &mut Vec<FieldError>) {
     match &schema.items {
-        Some(items) => invariants(items, member(json, "items"), Level::Item, &format!("{path}.items"), errors),
+        Some(items) => {
+            invariants(items, member(json, "items"), Level::Item, &format!("{path}.items"), errors)
+        }
         None if schema.schema_type == Some(SchemaType::Array) => {
             errors.push(FieldError::required(format!("{path}.items"), "must be specified"));
         }
@@ -121,7 +123,11 @@ fn resource_members(schema: &Schema, json: &Value, level: Level, path: &str, err
         let Some(property) = schema.properties.get(name) else { continue };
         if property.schema_type != Some(SchemaType::String) {
             let given = property.schema_type.map(SchemaType::name).unwrap_or_default();
-            errors.push(FieldError::invalid(format!("{path}.properties[{name}].type"), given, "must be string"));
+            errors.push(FieldError::invalid(
+                format!("{path}.properties[{name}].type"),
+                given,
+                "must be string",
+            ));
         }
     }
     let Some(metadata) = schema.properties.get("metadata") else { return };
@@ -130,7 +136,9 @@ fn resource_members(schema: &Schema, json: &Value, level: Level, path: &str, err
         let given = metadata.schema_type.map(SchemaType::name).unwrap_or_default();
         errors.push(FieldError::invalid(format!("{field}.type"), given, "must be object"));
     }
-    let Some(Value::Object(node)) = json.get("properties").and_then(|all| all.get("metadata")) else { return };
+    let Some(Value::Object(node)) = json.get("properties").and_then(|all| all.get("metadata")) else {
+        return;
+    };
     if level == Level::Root && !only_names(node) {
         let detail = "must not specify anything other than name and generateName, but metadata is implicitly specified";
         errors.push(FieldError::forbidden(field, detail));
@@ -171,7 +179,8 @@ fn value_rules(schema: &Schema, json: &Value, path: &str, errors: &mut Vec<Field
     for (index, nested_schema) in combinators.all_of.iter().enumerate() {
         let nested_json = member(json, "allOf").get(index).unwrap_or(&Value::Null);
         let field = format!("{path}.allOf[{index}]");
-        let any_of = nested_schema.combinators.as_ref().map(|inner| inner.any_of.as_slice()).unwrap_or_default();
+        let any_of =
+            nested_schema.combinators.as_ref().map(|inner| inner.any_of.as_slice()).unwrap_or_default();
         if index == 0 && is_int_or_string_any_of(any_of, nested_json.get("anyOf")) {
             continue;
         }
@@ -263,7 +272,9 @@ fn complete(nested: &Schema, schema: &Schema, path: &str, nested_path: &str, err
         let (field, nested_field) = (format!("{path}.items"), format!("{nested_path}.items"));
         match &schema.items {
             Some(items) => complete(nested_items, items, &field, &nested_field, errors),
-            None => errors.push(FieldError::required(field, format!("because it is defined in {nested_field}"))),
+            None => {
+                errors.push(FieldError::required(field, format!("because it is defined in {nested_field}")))
+            }
         }
     }
     for (name, nested_property) in &nested.properties {
@@ -271,7 +282,9 @@ fn complete(nested: &Schema, schema: &Schema, path: &str, nested_path: &str, err
         let nested_field = format!("{nested_path}.properties[{name}]");
         match schema.properties.get(name) {
             Some(property) => complete(nested_property, property, &field, &nested_field, errors),
-            None => errors.push(FieldError::required(field, format!("because it is defined in {nested_field}"))),
+            None => {
+                errors.push(FieldError::required(field, format!("because it is defined in {nested_field}")))
+            }
         }
     }
 }

@@ -38,7 +38,12 @@ pub fn validate(schema: &Schema, object: &Value, old: Option<&Value>) -> Vec<Fie
 
 /// Checks a part of an object by the schema of that part, as kube-apiserver checks `status` by itself: paths of errors
 /// start with `prefix`, messages name fields from the part on.
-pub fn validate_below(schema: &Schema, prefix: Option<&str>, value: &Value, old: Option<&Value>) -> Vec<FieldError> {
+pub fn validate_below(
+    schema: &Schema,
+    prefix: Option<&str>,
+    value: &Value,
+    old: Option<&Value>,
+) -> Vec<FieldError> {
     let checker = Checker { prefix };
     let mut errors = checker.check(value, schema, &Path::Root, old).errors;
     embedded::check(value, schema, prefix, &Path::Root, &mut errors);
@@ -183,7 +188,9 @@ impl Checker<'_> {
         let format = formats::effective(schema);
         match format {
             // A format names the type more closely, except to texts and lists.
-            Some(format) if !matches!(value, Value::String(_) | Value::Array(_)) && format != found_format => {
+            Some(format)
+                if !matches!(value, Value::String(_) | Value::Array(_)) && format != found_format =>
+            {
                 self.wrong_type(path, format, found_format)
             }
             Some(_) if value.is_array() && wanted == SchemaType::String => fine,
@@ -196,10 +203,8 @@ impl Checker<'_> {
         if allowed.iter().any(|one| one == value || (one.is_number() && one.as_f64() == value.as_f64())) {
             return Outcome::default();
         }
-        let shown: Vec<String> = allowed
-            .iter()
-            .map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned))
-            .collect();
+        let shown: Vec<String> =
+            allowed.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)).collect();
         let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
         Outcome::failed(FieldError::not_supported(self.path(path), value.clone(), &shown))
     }
@@ -240,7 +245,9 @@ impl Checker<'_> {
         let integer = schema.schema_type == Some(SchemaType::Integer);
         let format = formats::effective(schema);
         let out_of_range = match (schema.schema_type, format) {
-            (Some(SchemaType::Integer), Some("int32")) => as_int(number).is_none_or(|int| i32::try_from(int).is_err()),
+            (Some(SchemaType::Integer), Some("int32")) => {
+                as_int(number).is_none_or(|int| i32::try_from(int).is_err())
+            }
             (Some(SchemaType::Integer), _) => as_int(number).is_none() && !is_whole(as_float(number)),
             (Some(SchemaType::Number), Some("float")) => as_float(number).abs() > f64::from(f32::MAX),
             _ => false,
@@ -327,7 +334,9 @@ impl Checker<'_> {
             let maximum = usize::try_from(maximum).unwrap_or(usize::MAX);
             outcome.errors.push(FieldError::too_many(self.path(path), items.len(), maximum));
         }
-        if rules.unique_items && (1..items.len()).any(|at| items.iter().take(at).any(|item| Some(item) == items.get(at))) {
+        if rules.unique_items
+            && (1..items.len()).any(|at| items.iter().take(at).any(|item| Some(item) == items.get(at)))
+        {
             outcome.errors.push(self.invalid(path, "", "shouldn't contain duplicates"));
         }
         outcome
@@ -433,9 +442,15 @@ impl Checker<'_> {
         if valid == 1 {
             return;
         }
-        let rest = if valid == 0 { "Found none valid".to_owned() } else { format!("Found {valid} valid alternatives") };
+        let rest = if valid == 0 {
+            "Found none valid".to_owned()
+        } else {
+            format!("Found {valid} valid alternatives")
+        };
         let shown = quote(&path.to_string());
-        outcome.errors.push(self.general(format!("{shown} must validate one and only one schema (oneOf). {rest}")));
+        outcome
+            .errors
+            .push(self.general(format!("{shown} must validate one and only one schema (oneOf). {rest}")));
         outcome.merge(best.unwrap_or_default());
     }
 }

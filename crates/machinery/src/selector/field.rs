@@ -62,7 +62,8 @@ impl FieldSelector {
 
     /// The one value that the selector asks of a field, if it asks for one.
     pub fn exact(&self, field: &str) -> Option<&str> {
-        let found = self.requirements.iter().find(|requirement| requirement.field == field && requirement.equal);
+        let found =
+            self.requirements.iter().find(|requirement| requirement.field == field && requirement.equal);
         found.map(|requirement| requirement.value.as_str())
     }
 }
@@ -159,7 +160,10 @@ mod tests {
         };
         assert!(selector.matches(lookup));
         assert_eq!(selector.to_string(), "metadata.name=a\\,b,x!=c,y=d");
-        assert_eq!(FieldSelector::parse("abc").unwrap_err().0, "invalid selector: 'abc'; can't understand 'abc'");
+        assert_eq!(
+            FieldSelector::parse("abc").unwrap_err().0,
+            "invalid selector: 'abc'; can't understand 'abc'"
+        );
         assert!(FieldSelector::parse("a=b=c").is_err());
         assert!(FieldSelector::parse("a=\\x").is_err());
     }

@@ -94,7 +94,8 @@ impl Requirement {
         values.dedup();
         check_count(operator, &values)?;
         for (index, value) in values.iter().enumerate() {
-            if matches!(operator, Operator::GreaterThan | Operator::LessThan) && value.parse::<i64>().is_err() {
+            if matches!(operator, Operator::GreaterThan | Operator::LessThan) && value.parse::<i64>().is_err()
+            {
                 let rule = "for 'Gt', 'Lt' operators, the value must be an integer";
                 return Err(invalid(&format!("values[{index}]"), value, rule));
             }
@@ -253,7 +254,9 @@ fn parse_expression(expression: &Value) -> Result<Requirement, InvalidSelector> 
         "NotIn" => Operator::NotIn,
         "Exists" => Operator::Exists,
         "DoesNotExist" => Operator::DoesNotExist,
-        other => return Err(InvalidSelector(format!("{} is not a valid label selector operator", quote(other)))),
+        other => {
+            return Err(InvalidSelector(format!("{} is not a valid label selector operator", quote(other))));
+        }
     };
     let values = match expression.get("values") {
         Some(Value::Array(values)) => {
@@ -359,6 +362,8 @@ mod tests {
         assert_eq!(selector.exact("a"), Some("b"));
         assert!(LabelSelector::from_json(&json!({})).unwrap().is_everything());
         assert!(LabelSelector::from_json(&Value::Null).unwrap().is_nothing());
-        assert!(LabelSelector::from_json(&json!({"matchExpressions": [{"key": "a", "operator": "Gt"}]})).is_err());
+        assert!(
+            LabelSelector::from_json(&json!({"matchExpressions": [{"key": "a", "operator": "Gt"}]})).is_err()
+        );
     }
 }
