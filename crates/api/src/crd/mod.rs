@@ -139,7 +139,8 @@ impl Version {
         }
         version["subresources"] = subresources;
         if !self.columns.is_empty() {
-            version["additionalPrinterColumns"] = self.columns.iter().copied().map(Column::to_value).collect();
+            version["additionalPrinterColumns"] =
+                self.columns.iter().copied().map(Column::to_value).collect();
         }
         version
     }
