@@ -270,7 +270,6 @@ impl State {
             && object["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty);
         if ends {
             self.delete(path);
-            object["metadata"]["resourceVersion"] = self.version.to_string().into();
             return ok(&object);
         }
         if before.as_ref() != Some(&object) {

@@ -258,6 +258,18 @@ impl<K: Send + Sync + 'static> Store<K> {
         }
     }
 
+    /// The fields that `manager` owns of an object by its applies (`fieldsV1`), as far as [`KindOptions::managers`] keeps
+    /// them. Nothing where it applied nothing, or the object is not there.
+    ///
+    /// [`KindOptions::managers`]: super::KindOptions::managers
+    pub fn applied_fields(&self, key: &Key, manager: &str, subresource: &str) -> Option<Value> {
+        let state = self.read();
+        let applied = state.objects.get(key)?.applied.iter();
+        let own =
+            applied.into_iter().find(|own| &*own.manager == manager && &*own.subresource == subresource)?;
+        serde_json::from_str(&own.fields).ok()
+    }
+
     /// What is known of `key` before an apply with `digest` by `manager`.
     pub(crate) fn before_apply(
         &self,
@@ -381,11 +393,12 @@ impl<K: Send + Sync + 'static> AnyStore for Store<K> {
         origin: Origin,
     ) -> Result<(), serde_json::Error> {
         let (key, version) = (Key::new(&header.namespace, &header.name), header.version());
-        let news = self.read().wants(&key, &header.uid, version, origin);
-        if news && origin == Origin::Write && header.is_finalized() {
+        if origin == Origin::Write && header.is_finalized() {
+            // This write took the last finalizer. The answer may still carry the version before, so versions say nothing.
             AnyStore::remove(self, &key, &header.uid);
             return Ok(());
         }
+        let news = self.read().wants(&key, &header.uid, version, origin);
         let unlabelled = self.inner.traits.label.as_ref().is_some_and(|label| !header.has_label(label));
         if !news || unlabelled {
             let old = {
