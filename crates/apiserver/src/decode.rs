@@ -118,7 +118,8 @@ pub fn fit(
 ) -> Result<(), Refused> {
     let resource = exchange.resource.clone();
     let schema = resource.version().schema();
-    let unknown = machinery::schema::prune(schema, value);
+    let mut unknown = machinery::schema::prune(schema, value);
+    unknown.extend(prune_metadata(value));
     complaints.extend(unknown.iter().map(|path| format!("unknown field {}", quote(path))));
     machinery::schema::default(schema, value);
     match validation {
@@ -134,6 +135,33 @@ pub fn fit(
         }
         FieldValidation::Strict | FieldValidation::Ignore => Ok(()),
     }
+}
+
+/// Members that metadata has.
+const METADATA: [&str; 15] = [
+    "annotations",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "labels",
+    "managedFields",
+    "name",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
+/// Drops members that metadata has not, and names them.
+fn prune_metadata(value: &mut Value) -> Vec<String> {
+    let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else { return Vec::new() };
+    let unknown: Vec<String> = metadata.keys().filter(|name| !METADATA.contains(&name.as_str())).cloned().collect();
+    metadata.retain(|name, _| METADATA.contains(&name.as_str()));
+    unknown.into_iter().map(|name| format!("metadata.{name}")).collect()
 }
 
 fn unreadable(kind: &str, body: &[u8], error: &str) -> Refused {

@@ -192,12 +192,10 @@ fn parts(server: &ApiServer, kind: &Kind, version: &Version) -> Vec<Part> {
 /// A short name of where objects are stored; clients compare it and nothing more.
 fn storage_version_hash(kind: &Kind) -> String {
     use base64::Engine as _;
+    use sha2::Digest as _;
     let version = &kind.versions[kind.storage].name;
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in format!("{}/{version}/{}", kind.group, kind.kind).bytes() {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    base64::engine::general_purpose::STANDARD.encode(hash.to_be_bytes())
+    let hash = sha2::Sha256::digest(format!("{}/{version}/{}", kind.group, kind.kind));
+    base64::engine::general_purpose::STANDARD.encode(hash.get(..8).unwrap_or_default())
 }
 
 /// Aggregated discovery: everything in one answer.

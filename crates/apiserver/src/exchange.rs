@@ -148,6 +148,12 @@ impl Exchange {
         let output = self.output()?;
         let bytes = match output.transform {
             Transform::None => bytes,
+            Transform::Partial if output.list_form => {
+                let kind = &self.resource.kind.kind;
+                return Err(wrong_form(&format!(
+                    "you requested PartialObjectMetadataList, but the requested object is not a list ({kind})"
+                )));
+            }
             Transform::Partial => partial_object(&object::parse(&bytes), output.transform_beta),
             Transform::Table => {
                 let value = object::parse(&bytes);
@@ -214,6 +220,11 @@ impl Exchange {
         }
         Encoded::new(&stored)
     }
+}
+
+/// 406: what was asked for cannot be made of what is there.
+pub fn wrong_form(message: &str) -> Refused {
+    Status::failure(406, "NotAcceptable", message).into()
 }
 
 /// An object's metadata alone.

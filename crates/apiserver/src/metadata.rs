@@ -136,9 +136,8 @@ fn finalizers(kind: &Kind, metadata: &Map<String, Value>, errors: &mut Vec<Field
         .collect();
     for (index, finalizer) in list.iter().enumerate() {
         let problems = qualified_name_problems(finalizer);
-        if !problems.is_empty() {
-            errors.extend(problems.into_iter().map(|text| FieldError::invalid(path, *finalizer, text)));
-        } else if !kind.custom() && !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(finalizer) {
+        errors.extend(problems.into_iter().map(|text| FieldError::invalid(path, *finalizer, text)));
+        if !kind.custom() && !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(finalizer) {
             let detail = "name is neither a standard finalizer name nor is it fully qualified";
             errors.push(FieldError::invalid(format!("{path}[{index}]"), *finalizer, detail));
         }
@@ -154,7 +153,7 @@ pub fn warnings(kind: &Kind, value: &Value) -> Vec<String> {
     let mut warnings = Vec::new();
     if kind.custom() {
         for finalizer in object::finalizers(value) {
-            if !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(&finalizer) {
+            if !finalizer.is_empty() && !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(&finalizer) {
                 warnings.push(format!(
                     "metadata.finalizers: {}: prefer a domain-qualified finalizer name to avoid accidental conflicts with \
                      other finalizer writers",

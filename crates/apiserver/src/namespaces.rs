@@ -4,7 +4,7 @@ use machinery::status::{Status, StatusCause};
 
 use crate::Refused;
 use crate::exchange::Exchange;
-use crate::object::{self, Head};
+use crate::object::Head;
 
 /// Namespaces that cannot be deleted.
 const STANDING: [&str; 3] = ["default", "kube-public", "kube-system"];
@@ -39,9 +39,4 @@ pub fn check_delete(exchange: &Exchange, name: &str) -> Result<(), Refused> {
         return Err(exchange.forbidden(name, "this namespace may not be deleted"));
     }
     Ok(())
-}
-
-/// Whether a namespace has been told to end.
-pub fn ending(namespace: &serde_json::Value) -> bool {
-    object::deleting(namespace)
 }

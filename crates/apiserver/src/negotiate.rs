@@ -1,6 +1,6 @@
 //! Media types: what a client wants to read, and what it sends.
 
-use machinery::status::Status;
+use machinery::status::{Status, StatusDetails};
 
 use crate::Refused;
 
@@ -43,6 +43,8 @@ pub struct Output {
     pub encoding: Encoding,
     /// What is written.
     pub transform: Transform,
+    /// The client named the list form of the partial objects.
+    pub list_form: bool,
     /// `v1` or `v1beta1` of the transformed kinds.
     pub transform_beta: bool,
 }
@@ -114,9 +116,10 @@ pub fn output(accept: Option<&str>) -> Result<Output, Refused> {
         if transform == Transform::Table && !matches!(version, Some("v1" | "v1beta1")) {
             continue;
         }
-        return Ok(Output { encoding, transform, transform_beta: version == Some("v1beta1") });
+        let list_form = clause.parameter("as") == Some("PartialObjectMetadataList");
+        return Ok(Output { encoding, transform, list_form, transform_beta: version == Some("v1beta1") });
     }
-    Err(Status::not_acceptable(&WRITTEN).into())
+    Err(Status::not_acceptable(&WRITTEN).with_details(StatusDetails::default()).into())
 }
 
 /// Whether the client accepts aggregated discovery, and in which version.

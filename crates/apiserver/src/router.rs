@@ -75,7 +75,7 @@ fn other(server: &ApiServer, path: &str, query: &Query, accept: Option<&str>) ->
                 }),
             ))
         }
-        "/" => Ok(discovery::root(server)),
+        "/" | "/index.html" => Ok(discovery::root(server)),
         "/metrics" => Ok(answer::with_type(
             200,
             "text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
@@ -131,20 +131,16 @@ async fn resource(
         return answer::refusal(&auth::forbidden(&user, &attributes));
     }
     let registry = server.registry();
-    if !registry.groups().iter().any(|group| **group == *path.group)
-        || !registry.versions(&path.group).iter().any(|version| **version == *path.version)
-    {
-        return answer::no_such_page();
-    }
     let Some(resource) = registry.resolve(&path.group, &path.version, &path.resource) else {
-        return if registry.in_group(&path.group).any(|kind| kind.custom()) {
-            answer::no_such_page()
-        } else {
+        // Built-in groups know what they have not; of others nothing is known.
+        return if registry.in_group(&path.group).any(|kind| !kind.custom()) {
             answer::refusal(&Status::resource_not_found())
+        } else {
+            answer::no_such_page()
         };
     };
     let Some(verb) = verb else { return answer::refusal(&Status::method_unknown()) };
-    let deprecation = resource.version().deprecation.clone();
+    let deprecation = resource.version().deprecation.clone().or(resource.kind.strategy.warning.map(str::to_owned));
     let mut exchange = Exchange {
         server: server.clone(),
         resource,

@@ -55,11 +55,6 @@ impl Selector {
         self.labels.is_everything() && self.fields.is_everything()
     }
 
-    /// The one object name that can match, if the selector names one.
-    pub fn exact_name(&self) -> Option<&str> {
-        self.fields.exact("metadata.name")
-    }
-
     /// Whether an object is meant. Reads no more of it than it has to.
     pub fn matches(&self, bytes: &[u8]) -> bool {
         if self.is_everything() {

@@ -61,6 +61,9 @@ pub fn bytes(
 /// A column's heading. Ages of built-in kinds are texts; those of custom ones stay dates.
 fn heading(column: &Column, custom: bool) -> Value {
     let mut heading = column.printed.definition();
+    if column.printed.name == "Created At" {
+        heading["type"] = json!("date");
+    }
     if !custom && column.printed.column_type == ColumnType::Date {
         heading["type"] = json!("string");
     }
@@ -74,7 +77,8 @@ fn include(exchange: &Exchange) -> Result<IncludeObject, Refused> {
     }
     IncludeObject::parse(given).ok_or_else(|| {
         let error = FieldError::invalid("includeObject", given, "must be 'Metadata', 'Object', 'None', or empty");
-        Status::invalid("meta.k8s.io", "TableOptions", "", &[error]).into()
+        let error = format!("{}: {}", error.path, error.body());
+        Status::bad_request(format!("Unable to convert to Table as requested: {error}")).into()
     })
 }
 
@@ -125,6 +129,9 @@ mod cells {
             ("RoleBinding" | "ClusterRoleBinding", "Role") => {
                 Value::from(format!("{}/{}", text(object, "/roleRef/kind"), text(object, "/roleRef/name")))
             }
+            (_, "Users") => Value::from(subjects(object, "User")),
+            (_, "Groups") => Value::from(subjects(object, "Group")),
+            (_, "ServiceAccounts") => Value::from(subjects(object, "ServiceAccount")),
             ("PodDisruptionBudget", "Min Available") => or_none(object.pointer("/spec/minAvailable")),
             ("PodDisruptionBudget", "Max Unavailable") => or_none(object.pointer("/spec/maxUnavailable")),
             ("Service", "External-IP") => Value::from("<none>"),
@@ -182,6 +189,18 @@ mod cells {
 
     fn restarts(object: &Value) -> i64 {
         list(object, "/status/containerStatuses").map(|status| number(status, "/restartCount")).sum()
+    }
+
+    /// Subjects of a binding that are of one kind; accounts with their namespace.
+    fn subjects(object: &Value, kind: &str) -> String {
+        let subjects = list(object, "/subjects").filter(|subject| text(subject, "/kind") == kind);
+        let names: Vec<String> = subjects
+            .map(|subject| match text(subject, "/namespace") {
+                "" => text(subject, "/name").to_owned(),
+                namespace => format!("{namespace}/{}", text(subject, "/name")),
+            })
+            .collect();
+        names.join(", ")
     }
 
     fn endpoints(object: &Value) -> String {

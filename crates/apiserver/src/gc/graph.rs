@@ -127,11 +127,4 @@ impl Graph {
     pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<str>> {
         self.nodes.iter().filter(move |(_, node)| node.namespace == namespace).map(|(key, _)| key)
     }
-
-    /// Look at it again.
-    pub fn again(&mut self, key: &Arc<str>) {
-        if self.nodes.contains_key(key) {
-            self.pending.insert(key.clone());
-        }
-    }
 }

@@ -86,7 +86,7 @@ fn kind(row: Row) -> Kind {
 
 fn column(row: ColumnRow) -> Column {
     let made = row.path.is_empty();
-    let description = if row.name == "Age" { machinery::table::Column::age().description } else { String::new() };
+    let description = if matches!(row.name.as_str(), "Age" | "Created At") { machinery::table::Column::age().description } else { String::new() };
     let printed = machinery::table::Column {
         name: row.name,
         column_type: ColumnType::parse(&row.kind).unwrap_or(ColumnType::Scalar(SchemaType::String)),

@@ -103,7 +103,7 @@ pub fn validate(definition: &Value, old: Option<&Value>) -> Vec<FieldError> {
     }
     names(spec.get("names").unwrap_or(&empty), "spec.names", &mut errors);
     let expected = format!("{}.{group}", text(spec.get("names").unwrap_or(&empty), "plural"));
-    if object::name(definition) != expected {
+    if old.is_none() && object::name(definition) != expected {
         let detail = "must be spec.names.plural+\".\"+spec.group";
         errors.push(FieldError::invalid("metadata.name", object::name(definition), detail));
     }
@@ -120,9 +120,7 @@ fn names(names: &Value, path: &str, errors: &mut Vec<FieldError>) {
     for member in ["plural", "singular", "kind", "listKind"] {
         let name = text(names, member);
         if name.is_empty() {
-            if member != "singular" {
-                errors.push(FieldError::required(format!("{path}.{member}"), ""));
-            }
+            errors.push(FieldError::required(format!("{path}.{member}"), ""));
             continue;
         }
         // Kinds are checked in lower case: capital letters are what they are known by.
@@ -173,59 +171,159 @@ fn all_versions(definition: &Value, old: Option<&Value>, errors: &mut Vec<FieldE
     let mut seen = BTreeSet::new();
     let mut unique = true;
     let list: Vec<&Value> = versions(definition).collect();
+    let places = Places::of(&list);
     for (index, version) in list.iter().enumerate() {
-        let path = format!("spec.versions[{index}]");
         unique &= seen.insert(text(version, "name"));
         let before = old.and_then(|old| versions(old).find(|other| text(other, "name") == text(version, "name")));
-        one_version(version, before, &path, errors);
+        one_version(version, before, index, places, errors);
     }
     let listed = || Value::from(list.iter().map(|version| (*version).clone()).collect::<Vec<_>>());
     if !unique {
         errors.push(FieldError::invalid("spec.versions", listed(), "must contain unique version names"));
     }
-    let stored = list.iter().filter(|version| flag(version, "storage")).count();
-    if stored != 1 {
+    let storage: Vec<&str> = list.iter().filter(|version| flag(version, "storage")).map(|version| text(version, "name")).collect();
+    if storage.len() != 1 {
         let detail = "must have exactly one version marked as storage version";
         errors.push(FieldError::invalid("spec.versions", listed(), detail));
     }
-    let names = definition.pointer("/status/storedVersions").and_then(Value::as_array).into_iter().flatten();
-    if old.is_some() {
-        for (index, name) in names.filter_map(Value::as_str).enumerate() {
-            if !seen.contains(name) {
-                let path = format!("status.storedVersions[{index}]");
-                errors.push(FieldError::invalid(path, name, "missing from spec.versions; v1 was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in v1 and removes v1 from status.storedVersions".replace("v1", name)));
-            }
+    stored_versions(definition, &storage, &seen, errors);
+}
+
+/// The record of stored versions must name the storage version, and only versions that there are.
+fn stored_versions(definition: &Value, storage: &[&str], known: &BTreeSet<&str>, errors: &mut Vec<FieldError>) {
+    let path = "status.storedVersions";
+    let list = definition.pointer("/status/storedVersions").and_then(Value::as_array);
+    let stored: Vec<&str> = list.into_iter().flatten().filter_map(Value::as_str).collect();
+    if stored.is_empty() {
+        errors.push(FieldError::invalid(path, Value::Null, "must have at least one stored version"));
+        return;
+    }
+    for (index, name) in stored.iter().enumerate().filter(|(_, name)| !known.contains(*name)) {
+        let detail = format!(
+            "missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions until a storage \
+             migration ensures no data remains persisted in {name} and removes {name} from status.storedVersions"
+        );
+        errors.push(FieldError::invalid(format!("{path}[{index}]"), *name, detail));
+    }
+    if let Some(name) = storage.last().filter(|name| !stored.contains(name)) {
+        errors.push(FieldError::invalid(path, Value::from(stored), format!("must have the storage version {name}")));
+    }
+}
+
+/// Where errors are reported: what all versions have in common is reported once, as if it stood above them.
+#[derive(Clone, Copy)]
+struct Places {
+    schema: bool,
+    columns: bool,
+    subresources: bool,
+}
+
+impl Places {
+    fn of(versions: &[&Value]) -> Self {
+        let common = |member: &str| versions.windows(2).all(|pair| pair[0].get(member) == pair[1].get(member));
+        Self {
+            schema: common("schema"),
+            columns: common("additionalPrinterColumns"),
+            subresources: common("subresources"),
         }
     }
 }
 
-fn one_version(version: &Value, before: Option<&Value>, path: &str, errors: &mut Vec<FieldError>) {
+fn one_version(version: &Value, before: Option<&Value>, index: usize, places: Places, errors: &mut Vec<FieldError>) {
+    let path = format!("spec.versions[{index}]");
+    let place = |common: bool, above: &str, below: &str| if common { format!("spec.{above}") } else { format!("{path}.{below}") };
     let name = text(version, "name");
-    let problems = dns_1035_label_problems(name);
-    errors.extend(problems.into_iter().map(|text| FieldError::invalid(format!("{path}.name"), name, text)));
-    if !flag(version, "deprecated") && version.get("deprecationWarning").is_some_and(|warning| !warning.is_null()) {
-        let detail = "can only be set for deprecated versions";
-        let given = version.get("deprecationWarning").cloned().unwrap_or_default();
-        errors.push(FieldError::invalid(format!("{path}.deprecationWarning"), given, detail));
+    for problem in dns_1035_label_problems(name) {
+        if index == 0 {
+            errors.push(FieldError::invalid("spec.version", name, problem.clone()));
+        }
+        errors.push(FieldError::invalid(format!("{path}.name"), name, problem));
     }
-    let place = format!("{path}.schema.openAPIV3Schema");
-    match version.pointer("/schema/openAPIV3Schema").filter(|schema| !schema.is_null()) {
-        None => errors.push(FieldError::required(place, "schemas are required")),
-        // A schema that was accepted once stays accepted.
-        Some(schema) if before.and_then(|before| before.pointer("/schema/openAPIV3Schema")) == Some(schema) => {}
-        Some(schema) => {
-            if let Err(found) = Schema::parse_at(schema, &place) {
-                errors.extend(found);
-            }
+    deprecation(version, &path, errors);
+    let schema_path = place(places.schema, "validation.openAPIV3Schema", "schema.openAPIV3Schema");
+    // What all versions share is told about once.
+    if index == 0 || !places.schema {
+        match version.pointer("/schema/openAPIV3Schema").filter(|schema| !schema.is_null()) {
+            None => errors.push(FieldError::required(format!("{path}.schema.openAPIV3Schema"), "schemas are required")),
+            // A schema that was accepted once stays accepted.
+            Some(schema) if before.and_then(|before| before.pointer("/schema/openAPIV3Schema")) == Some(schema) => {}
+            Some(schema) => schema_rules(schema, &schema_path, errors),
         }
     }
-    for (index, column) in
-        version.get("additionalPrinterColumns").and_then(Value::as_array).into_iter().flatten().enumerate()
-    {
-        column_rules(column, &format!("{path}.additionalPrinterColumns[{index}]"), errors);
+    let columns = version.get("additionalPrinterColumns").and_then(Value::as_array);
+    if index == 0 || !places.columns {
+        let path = place(places.columns, "additionalPrinterColumns", "additionalPrinterColumns");
+        for (index, column) in columns.into_iter().flatten().enumerate() {
+            column_rules(column, &format!("{path}[{index}]"), errors);
+        }
     }
-    if let Some(scale) = version.pointer("/subresources/scale") {
-        scale_rules(scale, &format!("{path}.subresources.scale"), errors);
+    if let Some(scale) = version.pointer("/subresources/scale").filter(|_| index == 0 || !places.subresources) {
+        scale_rules(scale, &place(places.subresources, "subresources.scale", "subresources.scale"), errors);
+    }
+}
+
+fn deprecation(version: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let path = format!("{path}.deprecationWarning");
+    let Some(given) = version.get("deprecationWarning").filter(|warning| !warning.is_null()) else { return };
+    if !flag(version, "deprecated") {
+        errors.push(FieldError::invalid(path, given.clone(), "can only be set for deprecated versions"));
+        return;
+    }
+    let warning = given.as_str().unwrap_or_default();
+    if let Some(index) = warning.char_indices().find(|(_, character)| character.is_control()).map(|(index, _)| index) {
+        let detail =
+            format!("must only contain printable UTF-8 characters; non-printable character found at index {index}");
+        errors.push(FieldError::invalid(path, warning, detail));
+    } else if warning.is_empty() {
+        errors.push(FieldError::invalid(path, warning, "must not be an empty string"));
+    } else if warning.len() > 256 {
+        errors.push(FieldError::too_long(path, 256));
+    }
+}
+
+/// The structure itself, and the defaults in it.
+fn schema_rules(schema: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let parsed = match Schema::parse_at(schema, path) {
+        Ok(parsed) => parsed,
+        Err(found) => return errors.extend(found),
+    };
+    if schema.pointer("/properties/metadata").is_some_and(|metadata| metadata.get("default").is_some()) {
+        let path = format!("{path}.properties[metadata].default");
+        errors.push(FieldError::forbidden(path, "must not be set in top-level metadata"));
+    }
+    defaults(&parsed, path, errors);
+}
+
+/// Defaults must fit the schema that they stand in.
+fn defaults(schema: &Schema, path: &str, errors: &mut Vec<FieldError>) {
+    if !schema.has_defaults {
+        return;
+    }
+    if let Some(default) = &schema.default {
+        let mut pruned = (**default).clone();
+        let place = format!("{path}.default");
+        if !default.is_object() || schema.embedded_resource || machinery::schema::prune(schema, &mut pruned).is_empty() {
+            for mut error in machinery::schema::validate(schema, default, None) {
+                error.path = match error.path.as_str() {
+                    "" | "<nil>" => place.clone(),
+                    inner if inner.starts_with('[') => format!("{place}{inner}"),
+                    inner => format!("{place}.{inner}"),
+                };
+                errors.push(error);
+            }
+        } else {
+            let detail = "must not have unknown fields";
+            errors.push(FieldError::invalid(place, (**default).clone(), detail));
+        }
+    }
+    for (name, child) in &schema.properties {
+        defaults(child, &format!("{path}.properties[{name}]"), errors);
+    }
+    if let Some(machinery::schema::Additional::Schema(child)) = &schema.additional {
+        defaults(child, &format!("{path}.additionalProperties"), errors);
+    }
+    if let Some(child) = &schema.items {
+        defaults(child, &format!("{path}.items"), errors);
     }
 }
 
@@ -250,10 +348,10 @@ fn column_rules(column: &Value, path: &str, errors: &mut Vec<FieldError>) {
     }
     let json_path = text(column, "jsonPath");
     if json_path.is_empty() {
-        errors.push(FieldError::required(format!("{path}.jsonPath"), ""));
-    } else if !json_path.starts_with('.') || machinery::jsonpath::JsonPath::parse(json_path).is_err() {
+        errors.push(FieldError::required(format!("{path}.JSONPath"), ""));
+    } else if !json_path.starts_with('.') {
         let detail = "must be a simple json path starting with .";
-        errors.push(FieldError::invalid(format!("{path}.jsonPath"), json_path, detail));
+        errors.push(FieldError::invalid(format!("{path}.JSONPath"), json_path, detail));
     }
 }
 
@@ -267,9 +365,8 @@ fn scale_rules(scale: &Value, path: &str, errors: &mut Vec<FieldError>) {
             }
             continue;
         }
-        let simple = given.split('.').skip(1).all(|part| !part.is_empty() && !part.contains(['[', ']', '*', '\'', '"']));
         let selector = member != "labelSelectorPath" || given.starts_with(".spec.") || given.starts_with(".status.");
-        if !given.starts_with(start) || !simple || !selector {
+        if !given.starts_with(start) || !selector {
             let detail = match member {
                 "specReplicasPath" => "should be a json path under .spec",
                 "statusReplicasPath" => "should be a json path under .status",
@@ -283,30 +380,60 @@ fn scale_rules(scale: &Value, path: &str, errors: &mut Vec<FieldError>) {
 fn conversion(spec: &Value, errors: &mut Vec<FieldError>) {
     let conversion = spec.get("conversion").cloned().unwrap_or_default();
     let webhook = conversion.get("webhook").filter(|webhook| !webhook.is_null());
+    let client = webhook.and_then(|webhook| webhook.get("clientConfig")).filter(|client| !client.is_null());
+    let reviews = webhook.and_then(|webhook| webhook.get("conversionReviewVersions")).and_then(Value::as_array);
+    let (client_path, reviews_path) = ("spec.conversion.webhookClientConfig", "spec.conversion.conversionReviewVersions");
     match text(&conversion, "strategy") {
         "Webhook" => {
-            let Some(webhook) = webhook else {
-                let detail = "required when strategy is set to \"Webhook\"";
-                errors.push(FieldError::required("spec.conversion.webhook.clientConfig", detail));
-                return;
-            };
-            if webhook.get("conversionReviewVersions").and_then(Value::as_array).is_none_or(Vec::is_empty) {
-                errors.push(FieldError::required("spec.conversion.webhook.conversionReviewVersions", ""));
+            match client {
+                None => errors.push(FieldError::required(client_path, "required when strategy is set to Webhook")),
+                Some(client) => client_rules(client, client_path, errors),
             }
-            if webhook.get("clientConfig").is_none() {
-                let detail = "required when strategy is set to \"Webhook\"";
-                errors.push(FieldError::required("spec.conversion.webhook.clientConfig", detail));
+            match reviews.filter(|reviews| !reviews.is_empty()) {
+                None => errors.push(FieldError::required(reviews_path, "")),
+                Some(reviews) if !reviews.iter().any(|version| matches!(version.as_str(), Some("v1" | "v1beta1"))) => {
+                    let detail = "must include at least one of v1, v1beta1";
+                    errors.push(FieldError::invalid(reviews_path, Value::from(reviews.clone()), detail));
+                }
+                Some(_) => {}
             }
         }
         "None" => {
-            if webhook.is_some() {
-                let detail = "should not be set when strategy is not set to Webhook";
-                errors.push(FieldError::forbidden("spec.conversion.webhook", detail));
+            let detail = "should not be set when strategy is not set to Webhook";
+            if client.is_some() {
+                errors.push(FieldError::forbidden(client_path, detail));
+            }
+            if reviews.is_some_and(|reviews| !reviews.is_empty()) {
+                errors.push(FieldError::forbidden(reviews_path, detail));
             }
         }
         other => {
             let error = FieldError::not_supported("spec.conversion.strategy", other, &["None", "Webhook"]);
             errors.push(error);
+        }
+    }
+}
+
+fn client_rules(client: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let url = client.get("url").and_then(Value::as_str);
+    let service = client.get("service").filter(|service| !service.is_null());
+    match (url, service) {
+        (Some(_), Some(_)) | (None, None) => {
+            errors.push(FieldError::required(path, "exactly one of url or service is required"));
+        }
+        (Some(url), None) => {
+            if let Some(scheme) = url.split("://").next().filter(|scheme| *scheme != "https") {
+                let detail = "'https' is the only allowed URL scheme; desired format: https://host[/path]";
+                errors.push(FieldError::invalid(format!("{path}.url"), scheme, detail));
+            }
+        }
+        (None, Some(service)) => {
+            for member in ["name", "namespace"] {
+                if text(service, member).is_empty() {
+                    let detail = format!("service {member} is required");
+                    errors.push(FieldError::required(format!("{path}.service.{member}"), detail));
+                }
+            }
         }
     }
 }

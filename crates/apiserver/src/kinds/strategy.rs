@@ -80,7 +80,7 @@ const PLAIN: Strategy = Strategy {
 pub static CUSTOM: Strategy =
     Strategy { name: "custom", counts_generations: true, unconditional_update: false, ..PLAIN };
 
-static STRATEGIES: [Strategy; 15] = [
+static STRATEGIES: [Strategy; 16] = [
     PLAIN,
     Strategy { name: "generations", counts_generations: true, ..PLAIN },
     Strategy { name: "pod", delete_answers_object: true, default: default_pod, ..PLAIN },
@@ -95,7 +95,7 @@ static STRATEGIES: [Strategy; 15] = [
         end: end_namespace,
         ..PLAIN
     },
-    Strategy { name: "secret", default: default_secret, validate: validate_immutable, ..PLAIN },
+    Strategy { name: "secret", default: default_secret, validate: validate_secret, ..PLAIN },
     Strategy { name: "config-map", validate: validate_immutable, ..PLAIN },
     Strategy {
         name: "service",
@@ -113,7 +113,14 @@ static STRATEGIES: [Strategy; 15] = [
     },
     Strategy { name: "event", update_creates: true, ..PLAIN },
     Strategy { name: "lease", update_creates: true, unconditional_update: false, refuse: refuse_times, ..PLAIN },
-    Strategy { name: "role", name_rule: NameRule::PathSegment, update_creates: true, ..PLAIN },
+    Strategy {
+        name: "role",
+        name_rule: NameRule::PathSegment,
+        update_creates: true,
+        complete: complete_role,
+        ..PLAIN
+    },
+    Strategy { name: "binding", name_rule: NameRule::PathSegment, update_creates: true, ..PLAIN },
     Strategy { name: "budget", counts_generations: true, unconditional_update: false, ..PLAIN },
     Strategy {
         name: "definition",
@@ -197,6 +204,26 @@ fn validate_immutable(object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     };
     let changed = ["immutable", "data", "binaryData"].into_iter().filter(|name| old.get(*name) != object.get(*name));
     changed.map(|name| FieldError::forbidden(name, "field is immutable when `immutable` is set")).collect()
+}
+
+fn validate_secret(object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    let mut errors = validate_immutable(object, old);
+    if let Some(old) = old
+        && old.get("type") != object.get("type")
+    {
+        let given = object.get("type").cloned().unwrap_or_default();
+        errors.push(FieldError::invalid("type", given, "field is immutable"));
+    }
+    errors
+}
+
+/// A role without rules says so.
+fn complete_role(object: &mut Value, _: Option<&Value>) {
+    if let Some(map) = object.as_object_mut()
+        && map.get("rules").and_then(Value::as_array).is_none_or(Vec::is_empty)
+    {
+        map.insert("rules".to_owned(), Value::Null);
+    }
 }
 
 fn default_service(object: &mut Value) {

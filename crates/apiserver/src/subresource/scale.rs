@@ -62,9 +62,8 @@ async fn attempt(
     }
     let mut new = old.clone();
     set(&mut new, &paths.spec_replicas, Value::from(number));
-    // The owner of the number is recorded as one who wrote the scale.
     let replacement =
-        Replacement { entry: &entry, old, new, part: Part::Main, ownership: Ownership::Track };
+        Replacement { entry: &entry, old, new, part: Part::Scale, ownership: Ownership::Track };
     match write::replace(exchange, replacement, options).await? {
         Attempt::Done(saved) => Ok(Some(object::parse(&saved.bytes))),
         Attempt::Lost if !given.is_empty() => Err(exchange.stale(name)),

@@ -59,6 +59,7 @@ pub async fn delete(exchange: &mut Exchange) -> Result<Response<Body>, Refused> 
         Removed::Gone(object) => {
             let kind = &exchange.resource.kind;
             let mut status = Status::success();
+            status.code = 0;
             status.details = Some(StatusDetails {
                 name,
                 group: kind.group.to_string(),

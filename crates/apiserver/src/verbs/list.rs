@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use store::{Entry, Listing};
 
 use crate::body::Body;
-use crate::exchange::{Exchange, partial_object};
+use crate::exchange::{Exchange, partial_object, wrong_form};
 use crate::negotiate::{Encoding, Output, Transform};
 use crate::request::{Query, refuse_options};
 use crate::select::Selector;
@@ -139,11 +139,6 @@ impl ListOptions {
             (None, Some(_)) => Ok(Snapshot::NotOlderThan(number)),
         }
     }
-
-    /// The selector.
-    pub fn selector(&self) -> &Selector {
-        &self.selector
-    }
 }
 
 /// One page.
@@ -226,6 +221,10 @@ pub fn list(exchange: &mut Exchange) -> Result<Response<Body>, Refused> {
 pub fn answer_page(exchange: &Exchange, output: Output, page: Page) -> Result<Response<Body>, Refused> {
     match output.transform {
         Transform::None => Ok(objects(exchange, output, page)),
+        Transform::Partial if !output.list_form => {
+            let kind = &exchange.resource.kind.list_kind;
+            Err(wrong_form(&format!("you requested PartialObjectMetadata, but the requested object is a list ({kind})")))
+        }
         Transform::Partial => Ok(partials(exchange, output, &page)),
         Transform::Table => {
             let objects: Vec<Value> =

@@ -2,7 +2,6 @@
 
 use http::Response;
 use machinery::apply::{self, ApplyError, ApplyRequest};
-use machinery::gvk::split_api_version;
 use machinery::patch::{json, merge};
 use machinery::status::{FieldError, FieldErrorKind, Status, StatusCause};
 use serde_json::{Map, Value};
@@ -165,8 +164,10 @@ fn patched(exchange: &Exchange, name: &str, old: &Value, patch: &Patch) -> Resul
         })?,
         Patch::Merge(patch) => merge::apply(&mut new, patch),
         Patch::Strategic(patch) => {
-            let schema = exchange.resource.version().schema();
-            crate::strategic::apply(schema, &mut new, patch)
+            // Metadata is part of no schema, but its lists are merged as well.
+            let mut schema = (**exchange.resource.version().schema()).clone();
+            schema.properties.insert("metadata".into(), std::sync::Arc::new(crate::kinds::shape::metadata()));
+            crate::strategic::apply(&schema, &mut new, patch)
                 .map_err(|error| Status::plain_error(error.to_string()))?;
         }
         Patch::Apply(_) => {}
@@ -225,15 +226,12 @@ fn changed_type(exchange: &Exchange, new: &Value, name: &str) -> Refused {
             ("kind", given_kind, kind.kind.to_string())
         };
         let error = FieldError::invalid(path, value, format!("must be {wanted}"));
-        return Status::invalid(&kind.group, &kind.kind, name, &[error]).into();
+        return Status::invalid(&kind.group, given_kind, name, &[error]).into();
     }
-    let (_, version) = split_api_version(given_version).unwrap_or(("", given_version));
-    Status::bad_request(format!(
-        "{given_kind} in version \"{version}\" cannot be handled as a {}: no kind \"{given_kind}\" is registered for version \
-         \"{given_version}\" in scheme \"pkg/runtime/scheme.go:111\"",
-        kind.kind
-    ))
-    .into()
+    let detail = format!(
+        "no kind \"{given_kind}\" is registered for version \"{given_version}\" in scheme \"pkg/runtime/scheme.go:111\""
+    );
+    unfit(exchange, name, new, &detail)
 }
 
 /// 422 about a patch whose outcome cannot be read as an object of the kind.
@@ -274,7 +272,8 @@ async fn attempt_apply(
     let old = live.unwrap_or(Value::Null);
     let mut new = merged;
     metadata::keep_server_owned(&old, &mut new);
-    machinery::schema::default(exchange.resource.version().schema(), &mut new);
+    // A null that was applied is not dropped: it is refused where it cannot be.
+    machinery::schema::default_only(exchange.resource.version().schema(), &mut new);
     let replacement = Replacement { entry: &entry, old, new, part, ownership: Ownership::Recorded };
     match write::replace(exchange, replacement, options).await? {
         Attempt::Lost if !given.is_empty() => Err(exchange.stale(name)),
@@ -285,7 +284,7 @@ async fn attempt_apply(
 async fn create_by_apply(exchange: &mut Exchange, mut value: Value, options: &WriteOptions) -> Result<Attempt, Refused> {
     object::set_meta(&mut value, "resourceVersion", Value::Null);
     let schema = exchange.resource.version().schema().clone();
-    machinery::schema::default(&schema, &mut value);
+    machinery::schema::default_only(&schema, &mut value);
     match write::insert(exchange, value, options, Ownership::Recorded).await {
         Ok(saved) => Ok(Attempt::Done(saved)),
         // Somebody else made it meanwhile: apply to that.
@@ -308,7 +307,13 @@ fn check_applied(exchange: &Exchange, name: &str, applied: &mut Value) -> Result
         return Err(Status::bad_request("metadata.managedFields must be nil").into());
     }
     let given = object::name(applied).to_owned();
-    if !given.is_empty() && given != name {
+    if given.is_empty() {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        ))
+        .into());
+    }
+    if given != name {
         return Err(Status::bad_request(format!(
             "the name of the object ({given}) does not match the name on the URL ({name})"
         ))
@@ -322,12 +327,19 @@ fn check_applied(exchange: &Exchange, name: &str, applied: &mut Value) -> Result
             )
             .into());
         }
-        Some(expected) => object::set_meta(applied, "namespace", expected),
         None if !namespace.is_empty() => return Err(Status::bad_request("namespace is not allowed on this type").into()),
-        None => {}
+        _ => {}
     }
-    object::set_meta(applied, "name", name);
+    complete_owners(applied);
     Ok(())
+}
+
+/// Owner references are told apart by their uid: one without it has the empty one, and is refused for that later.
+fn complete_owners(applied: &mut Value) {
+    let owners = applied.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut);
+    for owner in owners.into_iter().flatten().filter_map(Value::as_object_mut) {
+        owner.entry("uid").or_insert_with(|| Value::from(""));
+    }
 }
 
 fn merged(
@@ -340,7 +352,7 @@ fn merged(
 ) -> Result<Value, Refused> {
     let resource = &exchange.resource;
     let api_version = resource.api_version();
-    let subresource = (part == Part::Status).then_some("status");
+    let subresource = part.subresource();
     let request = ApplyRequest {
         schema: resource.version().schema(),
         live,

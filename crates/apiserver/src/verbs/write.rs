@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use machinery::apply::{Writer, reset_fields, track_update};
 use machinery::status::{FieldError, FieldErrorKind, Status};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{Change, CommitError, Entry, Precondition};
 
 use crate::admission::Operation;
@@ -30,6 +30,19 @@ pub enum Part {
     Main,
     /// The status.
     Status,
+    /// How many, through the scale.
+    Scale,
+}
+
+impl Part {
+    /// The subresource that writes it.
+    pub fn subresource(self) -> Option<&'static str> {
+        match self {
+            Self::Main => None,
+            Self::Status => Some("status"),
+            Self::Scale => Some("scale"),
+        }
+    }
 }
 
 /// A written object.
@@ -88,7 +101,6 @@ pub async fn insert(
     let request = exchange.admission(Operation::Create, &name, None, options.dry_run, &reader);
     let warnings = exchange.server.admission().validate(&request, &value)?;
     exchange.warnings.extend(warnings);
-    exchange.warnings.extend(kind.strategy.warning.map(str::to_owned));
     commit_new(exchange, &value, options.dry_run).await
 }
 
@@ -104,10 +116,10 @@ fn begin(exchange: &mut Exchange, value: &mut Value) -> Result<String, Refused> 
             .into());
         }
         (Some(namespace), _) => object::set_meta(value, "namespace", namespace.as_str()),
-        (None, _) if !given.is_empty() => {
-            return Err(Status::bad_request("namespace is not allowed on this type").into());
-        }
-        (None, _) => {}
+        (None, _) => object::set_meta(value, "namespace", Value::Null),
+    }
+    for name in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
+        object::set_meta(value, name, Value::Null);
     }
     if !object::meta_text(value, "resourceVersion").is_empty() {
         return Err(Status::plain_error("resourceVersion should not be set on objects to be created").into());
@@ -123,9 +135,6 @@ fn begin(exchange: &mut Exchange, value: &mut Value) -> Result<String, Refused> 
 
 fn complete_new(exchange: &Exchange, value: &mut Value) {
     let kind = &exchange.resource.kind;
-    for name in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"] {
-        object::set_meta(value, name, Value::Null);
-    }
     object::set_meta(value, "uid", exchange.server.identifiers().uid());
     object::set_meta(value, "creationTimestamp", crate::time_text(exchange.server.now()));
     if kind.strategy.counts_generations {
@@ -144,17 +153,45 @@ fn judge(exchange: &mut Exchange, value: &Value, old: Option<&Value>) -> Result<
             let mut errors = metadata::immutable(old, value);
             // What did not change was accepted once: rules that came later must not lock anybody out.
             if old.get("metadata") != value.get("metadata") {
-                errors.extend(metadata::validate(kind, value, exchange.namespace()));
+                let found = metadata::validate(kind, value, exchange.namespace());
+                // Built-in kinds look at metadata several times over, and say so each time.
+                errors.extend(found.into_iter().flat_map(|error| {
+                    let times = if kind.custom() { 1 } else { repeated(&error.path) };
+                    std::iter::repeat_n(error, times)
+                }));
             }
             errors
         }
     };
     if kind.custom() {
         errors.extend(machinery::schema::validate(resource.version().schema(), value, old));
+        add_unchecked(resource.version().schema(), &mut errors);
     }
     errors.extend((kind.strategy.validate)(value, old));
     exchange.warnings.extend(metadata::warnings(kind, value));
     refuse_invalid(exchange, object::name(value), &errors)
+}
+
+/// How often an update of a built-in object tells about a mistake in its metadata.
+fn repeated(path: &str) -> usize {
+    match path {
+        "metadata.labels" | "metadata.annotations" => 3,
+        path if path.starts_with("metadata.ownerReferences") => 4,
+        _ => 1,
+    }
+}
+
+/// Rules are not looked at where the structure is wrong: the client is told.
+fn add_unchecked(schema: &machinery::schema::Schema, errors: &mut Vec<FieldError>) {
+    use FieldErrorKind::{NotSupported, Required, TooLong, TooMany, TypeInvalid};
+    let keeps_from_running = |error: &FieldError| {
+        matches!(error.kind, Required | TypeInvalid | NotSupported | TooLong | TooMany)
+    };
+    if errors.iter().any(keeps_from_running) && schema.has_validations() {
+        let detail = "some validation rules were not checked because the object was invalid; correct the existing errors to complete \
+                      validation";
+        errors.push(FieldError::new("<nil>", FieldErrorKind::Invalid, Some(Value::Null), detail));
+    }
 }
 
 /// 422 about the object, where there is anything to say.
@@ -170,7 +207,7 @@ pub fn refuse_invalid(exchange: &Exchange, name: &str, errors: &[FieldError]) ->
 fn track(exchange: &Exchange, old: Option<&Value>, new: &mut Value, manager: Option<&str>, part: Part) {
     let resource = &exchange.resource;
     let api_version = resource.api_version();
-    let subresource = (part == Part::Status).then_some("status");
+    let subresource = part.subresource();
     let writer = Writer {
         manager: exchange.manager(manager),
         api_version: &api_version,
@@ -178,7 +215,29 @@ fn track(exchange: &Exchange, old: Option<&Value>, new: &mut Value, manager: Opt
         reset_fields: reset_fields(subresource, resource.version().status),
         now: exchange.server.now(),
     };
+    let skeleton = json!({
+        "metadata": {},
+        "spec": {"strategy": {}, "updateStrategy": {}, "template": {"metadata": {}, "spec": {}}, "names": {}},
+        "status": {},
+        "source": {},
+    });
+    // A new built-in object is compared with one whose plain structures are there, but empty.
+    let old = old.or_else(|| (!resource.kind.custom()).then_some(&skeleton));
     track_update(resource.version().schema(), old, new, &writer);
+    if part == Part::Scale {
+        forget_time(new, writer.manager);
+    }
+}
+
+/// Writes through the scale are recorded without a time.
+fn forget_time(object: &mut Value, manager: &str) {
+    let entries = object.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut);
+    for entry in entries.into_iter().flatten().filter_map(Value::as_object_mut) {
+        let text = |name: &str| entry.get(name).and_then(Value::as_str);
+        if text("subresource") == Some("scale") && text("manager") == Some(manager) {
+            entry.remove("time");
+        }
+    }
 }
 
 async fn commit_new(exchange: &mut Exchange, value: &Value, dry_run: bool) -> Result<Saved, Refused> {
@@ -249,7 +308,6 @@ pub async fn replace(
     let request = exchange.admission(Operation::Update, &name, Some(&old), options.dry_run, &reader);
     let warnings = exchange.server.admission().validate(&request, &new)?;
     exchange.warnings.extend(warnings);
-    exchange.warnings.extend(kind.strategy.warning.map(str::to_owned));
     if object::deleting(&new) && object::finalizers(&new).is_empty() && !lives_on(&new) {
         return finish_deletion(exchange, entry, &old, &new, options.dry_run).await;
     }
@@ -315,8 +373,8 @@ async fn finish_deletion(
 fn separate(exchange: &Exchange, old: &Value, new: &mut Value, part: Part) {
     let resource = &exchange.resource;
     match part {
-        Part::Main if resource.version().status => object::copy_member(old, new, "status"),
-        Part::Main => {}
+        Part::Main | Part::Scale if resource.version().status => object::copy_member(old, new, "status"),
+        Part::Main | Part::Scale => {}
         Part::Status if resource.kind.custom() => {
             let members: Vec<String> = new.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
             let stored = old.as_object().into_iter().flatten().map(|(name, _)| name.clone());
@@ -353,7 +411,7 @@ fn count_generation(exchange: &Exchange, old: &Value, new: &mut Value, part: Par
     };
     let empty = serde_json::Map::new();
     let (left, right) = (old.as_object().unwrap_or(&empty), new.as_object().unwrap_or(&empty));
-    let changed = part == Part::Main
+    let changed = part != Part::Status
         && left.keys().chain(right.keys()).filter(|name| counted(name)).any(|name| left.get(name) != right.get(name));
     object::set_meta(new, "generation", if changed { before + 1 } else { before });
 }
@@ -368,7 +426,8 @@ pub fn check_version(exchange: &Exchange, entry: &Entry, new: &Value) -> Result<
         }
         let detail = "must be specified for an update";
         let error = FieldError::new("metadata.resourceVersion", FieldErrorKind::Invalid, Some(Value::from(0)), detail);
-        refuse_invalid(exchange, &name, &[error])?;
+        let kind = &exchange.resource.kind;
+        return Err(Status::invalid(&kind.group, &kind.plural, &name, &[error]).into());
     }
     if given == entry.modified.to_string() { Ok(true) } else { Err(exchange.stale(&name)) }
 }
