@@ -35,7 +35,7 @@ fn children_of(node: &Value) -> Option<&Map<String, Value>> {
 fn node(member: bool, mut children: Map<String, Value>) -> Option<Value> {
     children.remove(SELF);
     if children.is_empty() {
-        return member.then(|| Value::Object(children));
+        return member.then_some(Value::Object(children));
     }
     if member {
         children.insert(SELF.to_owned(), Value::Object(Map::new()));
@@ -443,10 +443,10 @@ fn list_paths(level: &Map<String, Value>, prefix: &str, paths: &mut Vec<String>)
         }
     }
     for (key, node) in elements {
-        if let Some(children) = children_of(node) {
-            if !children.is_empty() {
-                list_paths(children, &format!("{prefix}{}", show_element(key)), paths);
-            }
+        if let Some(children) = children_of(node)
+            && !children.is_empty()
+        {
+            list_paths(children, &format!("{prefix}{}", show_element(key)), paths);
         }
     }
 }

@@ -45,12 +45,12 @@ pub(super) fn keep_in_step(object: &mut Value, applied: &Value) {
         return;
     }
     let mut bare = applied.clone();
-    if let Some(metadata) = bare.get_mut("metadata").and_then(Value::as_object_mut) {
-        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-            annotations.remove(LAST_APPLIED_ANNOTATION);
-            if annotations.is_empty() {
-                metadata.remove("annotations");
-            }
+    if let Some(metadata) = bare.get_mut("metadata").and_then(Value::as_object_mut)
+        && let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut)
+    {
+        annotations.remove(LAST_APPLIED_ANNOTATION);
+        if annotations.is_empty() {
+            metadata.remove("annotations");
         }
     }
     let annotations = object.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"));

@@ -145,18 +145,16 @@ fn is_reset(sent: &Value) -> bool {
 }
 
 fn entries_to_start_from(sent: Option<Value>, stored: Option<&Value>, ignore_sent: bool) -> Managed {
-    if !ignore_sent {
-        if let Some(sent) = sent {
-            if Some(&sent) == stored {
-                return Managed::from_own(Some(sent));
-            }
-            if is_reset(&sent) {
-                return Managed::default();
-            }
-            let entries = sent.as_array().and_then(|entries| Managed::from_foreign(entries));
-            if let Some(managed) = entries.filter(|managed| !managed.entries.is_empty()) {
-                return managed;
-            }
+    if !ignore_sent && let Some(sent) = sent {
+        if Some(&sent) == stored {
+            return Managed::from_own(Some(sent));
+        }
+        if is_reset(&sent) {
+            return Managed::default();
+        }
+        let entries = sent.as_array().and_then(|entries| Managed::from_foreign(entries));
+        if let Some(managed) = entries.filter(|managed| !managed.entries.is_empty()) {
+            return managed;
         }
     }
     Managed::from_own(stored.cloned())

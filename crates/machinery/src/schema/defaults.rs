@@ -63,10 +63,11 @@ fn fill(value: &mut Value, schema: &Schema) {
 
 /// A null that is not allowed becomes the default.
 fn replace_null(value: &mut Value, schema: &Schema) {
-    if value.is_null() && !schema.nullable {
-        if let Some(default) = &schema.default {
-            *value = default.as_ref().clone();
-        }
+    if value.is_null()
+        && !schema.nullable
+        && let Some(default) = &schema.default
+    {
+        *value = default.as_ref().clone();
     }
 }
 
@@ -78,10 +79,10 @@ fn fill_members(members: &mut Map<String, Value>, schema: &Schema) {
                 members.insert(name.to_string(), default.as_ref().clone());
             }
         }
-        if child.has_defaults {
-            if let Some(member) = members.get_mut(name.as_ref()) {
-                fill(member, child);
-            }
+        if child.has_defaults
+            && let Some(member) = members.get_mut(name.as_ref())
+        {
+            fill(member, child);
         }
     }
     if let Some(Additional::Schema(child)) = &schema.additional {

@@ -244,7 +244,7 @@ fn is_isbn13(text: &str) -> bool {
     let digits = digits_of(&text);
     let sum: u32 =
         digits.iter().enumerate().map(|(index, digit)| digit * if index % 2 == 0 { 1 } else { 3 }).sum();
-    text.len() == 13 && digits.len() == 13 && sum % 10 == 0
+    text.len() == 13 && digits.len() == 13 && sum.is_multiple_of(10)
 }
 
 fn is_credit_card(text: &str) -> bool {
@@ -261,7 +261,7 @@ fn is_credit_card(text: &str) -> bool {
             plain => plain,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

@@ -98,10 +98,10 @@ fn types(schema: &Schema, level: Level, path: &str, errors: &mut Vec<FieldError>
         };
         errors.push(FieldError::required(field.as_str(), detail));
     }
-    if let (Level::Root, Some(given)) = (level, given) {
-        if given != SchemaType::Object {
-            errors.push(FieldError::invalid(field, given.name(), "must be object at the root"));
-        }
+    if let (Level::Root, Some(given)) = (level, given)
+        && given != SchemaType::Object
+    {
+        errors.push(FieldError::invalid(field, given.name(), "must be object at the root"));
     }
     if schema.embedded_resource && schema.additional.is_some() {
         let detail = "must not be used if x-kubernetes-embedded-resource is set";
@@ -165,11 +165,11 @@ fn is_int_or_string_any_of(any_of: &[Schema], json: Option<&Value>) -> bool {
 }
 
 fn value_rules(schema: &Schema, json: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    if let Some(pattern) = schema.rules.as_ref().and_then(|rules| rules.pattern.as_ref()) {
-        if pattern.regex().is_none() {
-            let detail = "must be a valid regular expression, but isn't: error parsing regexp";
-            errors.push(FieldError::invalid(format!("{path}.pattern"), pattern.text.as_ref(), detail));
-        }
+    if let Some(pattern) = schema.rules.as_ref().and_then(|rules| rules.pattern.as_ref())
+        && pattern.regex().is_none()
+    {
+        let detail = "must be a valid regular expression, but isn't: error parsing regexp";
+        errors.push(FieldError::invalid(format!("{path}.pattern"), pattern.text.as_ref(), detail));
     }
     let Some(combinators) = &schema.combinators else { return };
     let skip_any = is_int_or_string_any_of(&combinators.any_of, json.get("anyOf"));

@@ -219,16 +219,16 @@ impl Checker<'_> {
                 return Outcome::failed(FieldError::too_long(self.path(path), maximum));
             }
         }
-        if let Some(minimum) = rules.min_length {
-            if length() < minimum {
-                let rest = format!("should be at least {minimum} chars long");
-                return Outcome::failed(self.invalid(path, text, rest));
-            }
+        if let Some(minimum) = rules.min_length
+            && length() < minimum
+        {
+            let rest = format!("should be at least {minimum} chars long");
+            return Outcome::failed(self.invalid(path, text, rest));
         }
-        if let Some(pattern) = &rules.pattern {
-            if !pattern.regex().is_some_and(|regex| regex.is_match(text)) {
-                return Outcome::failed(self.invalid(path, text, format!("should match '{}'", pattern.text)));
-            }
+        if let Some(pattern) = &rules.pattern
+            && !pattern.regex().is_some_and(|regex| regex.is_match(text))
+        {
+            return Outcome::failed(self.invalid(path, text, format!("should match '{}'", pattern.text)));
         }
         Outcome::default()
     }
@@ -395,11 +395,11 @@ impl Checker<'_> {
             let shown = quote(&path.to_string());
             outcome.errors.push(self.general(format!("{shown} must validate all the schemas (allOf){rest}")));
         }
-        if let Some(not) = &combinators.not {
-            if self.check(value, not, path, None).is_valid() {
-                let shown = quote(&path.to_string());
-                outcome.errors.push(self.general(format!("{shown} must not validate the schema (not)")));
-            }
+        if let Some(not) = &combinators.not
+            && self.check(value, not, path, None).is_valid()
+        {
+            let shown = quote(&path.to_string());
+            outcome.errors.push(self.general(format!("{shown} must not validate the schema (not)")));
         }
         outcome
     }
