@@ -6,11 +6,13 @@
 //! Deliberately absent: no `if` about what should happen. That is `decide`'s.
 
 pub mod act;
+pub mod certificates;
 pub mod context;
 pub mod controller;
 pub mod definitions;
 pub mod error;
 pub mod etcd_identity;
+pub mod kubeadm_config;
 pub mod table;
 pub mod target;
 pub mod workload;

@@ -13,17 +13,19 @@ use api::labels;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use machinery::gvk::GroupVersionKind;
-use runtime::cache::{Cache, CacheBuilder, Typed};
+use runtime::cache::{Cache, CacheBuilder, Store, Typed};
 use runtime::controller::Controller as Loop;
 use runtime::key::Key;
-use runtime::queue::{Groups, Queue};
+use runtime::queue::{Groups, Priority, Queue};
 use runtime::shutdown::Shutdown;
+use runtime::workload::Change;
 use tokio::task::JoinHandle;
 
 use crate::context::Context;
 use crate::controller::{Controller, reconcile};
 use crate::definitions::{self, Definition};
 use crate::error::Error;
+use crate::kubeadm_config::KubeadmConfigController;
 use crate::target::{self, Target};
 
 /// The index by the uid of any owner.
@@ -130,8 +132,17 @@ fn add<K: Typed>(
 /// # Errors
 /// When the cache was not built by [`declare`]: a fault of ours.
 pub fn start(cx: &Context, groups: &Groups, shutdown: &Shutdown) -> Result<Vec<JoinHandle<()>>, Error> {
-    let _ = (cx, groups, shutdown);
-    Ok(vec![])
+    Ok(vec![
+        run::<KubeadmConfigController>(cx, groups, cluster_by_label::<KubeadmConfig>, shutdown)?,
+    ])
+}
+
+/// The key of the Cluster that an object belongs to by its label; its own key without one.
+fn cluster_by_label<K: Typed>(cx: &Context, key: &Key) -> Key {
+    let object = cx.get::<K>(key).ok().flatten();
+    let labels = object.as_ref().and_then(|object| object.meta().labels.as_ref());
+    let cluster = labels.and_then(|labels| labels.get(labels::CLUSTER_NAME));
+    cluster.map_or_else(|| key.clone(), |cluster| Key::new(key.namespace(), cluster))
 }
 
 /// Starts one controller.
@@ -179,6 +190,29 @@ fn cluster_of(metadata: &ObjectMeta, name: &str) -> Vec<String> {
 fn cluster_of_label(metadata: &ObjectMeta) -> Vec<String> {
     let name = metadata.labels.as_ref().and_then(|labels| labels.get(labels::CLUSTER_NAME));
     name.map(|name| cluster_of(metadata, name)).unwrap_or_default()
+}
+
+/// The value of the index [`BY_CLUSTER`] of what belongs to the Cluster with this metadata.
+pub fn value_of(cluster: &ObjectMeta) -> String {
+    cluster_value(cluster.namespace.as_deref().unwrap_or_default(), cluster.name.as_deref().unwrap_or_default())
+}
+
+/// The values of the index [`BY_CLUSTER`] of an object that carries the label: one or none.
+pub fn cluster_values(metadata: &ObjectMeta) -> Vec<String> {
+    cluster_of_label(metadata)
+}
+
+/// Wakes every object of a workload cluster in `store` when the connection to that cluster comes or goes.
+pub fn wake_on_connection<K: Send + Sync + 'static>(cx: &Context, queue: &Queue, store: Store<K>) {
+    let queue = queue.clone();
+    cx.workloads.subscribe(Arc::new(move |cluster: &Key, change: &Change<'_>| {
+        if matches!(change, Change::Connection(_) | Change::Synced { .. }) {
+            let value = cluster_value(cluster.namespace(), cluster.name());
+            for key in store.keys_by_index(BY_CLUSTER, &value) {
+                queue.add(key, Priority::Fresh);
+            }
+        }
+    }));
 }
 
 /// A value of the index [`BY_CLUSTER`].

@@ -1,0 +1,235 @@
+//! The life of a cluster, as steps: create, scale, upgrade, change in place, delete.
+
+use api::labels;
+use serde_json::{Value, json};
+
+use crate::checkers::{Violation, leftovers};
+use crate::world::{World, WorldError};
+
+const CORE: &str = "cluster.x-k8s.io";
+const CONTROL_PLANE: &str = "controlplane.cluster.x-k8s.io";
+
+/// Virtual seconds a step may take before it counts as stuck. Faults cost retries, retries cost back-off.
+const STEP_LIMIT_SECONDS: i64 = 3_600;
+/// Virtual seconds without a write after which a world counts as quiet, well beyond every back-off and timer of a cluster
+/// at rest.
+const QUIET_SECONDS: i64 = 1_800;
+
+/// How large the cluster of a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Control plane machines to begin with, to grow to, and to shrink to.
+    pub control_plane: [i64; 3],
+    /// Workers to begin with, to grow to, and to shrink to.
+    pub workers: [i64; 3],
+}
+
+impl Size {
+    /// As people try it first.
+    pub const SMALL: Self = Self { control_plane: [1, 1, 1], workers: [1, 2, 0] };
+    /// As it is run in production.
+    pub const LARGE: Self = Self { control_plane: [3, 5, 1], workers: [3, 10, 0] };
+}
+
+/// A cluster's life from the first object to the last.
+///
+/// # Errors
+/// A step that did not come about, or a rule that did not hold.
+pub async fn lifecycle(world: &mut World, size: Size) -> Result<(), WorldError> {
+    create(world, size).await?;
+    scale(world, size.control_plane[1], size.workers[1]).await?;
+    upgrade(world, "v1.36.0").await?;
+    change_in_place(world).await?;
+    scale(world, size.control_plane[2], size.workers[2]).await?;
+    world.chaos.calm();
+    settle(world, "converged", |_| true).await?;
+    quiet(world).await?;
+    world.delete(CORE, "Cluster", NAME).await?;
+    settle(world, "deleted", |world| world.objects(CORE, "clusters").is_empty()).await?;
+    templates_gone(world).await?;
+    settle(world, "nothing left", |world| leftovers(&world.checkers).is_ok()).await?;
+    Ok(())
+}
+
+const NAME: &str = "sim";
+
+async fn create(world: &mut World, size: Size) -> Result<(), WorldError> {
+    for object in objects(size.control_plane[0], size.workers[0], "v1.35.0") {
+        world.apply(&object).await?;
+    }
+    let wanted = size.control_plane[0] + size.workers[0];
+    settle(world, "created and Available", move |world| is_available(world) && running(world, "v1.35.0") == wanted).await
+}
+
+async fn scale(world: &mut World, control_plane: i64, workers: i64) -> Result<(), WorldError> {
+    let replicas = |count: i64| json!({"spec": {"replicas": count}});
+    world.patch(CONTROL_PLANE, "KubeadmControlPlane", "sim-control-plane", &replicas(control_plane)).await?;
+    world.patch(CORE, "MachineDeployment", "sim-workers", &replicas(workers)).await?;
+    settle(world, "scaled", move |world| {
+        is_available(world) && machines(world).len() as i64 == control_plane + workers && all_running(world)
+    })
+    .await
+}
+
+async fn upgrade(world: &mut World, version: &'static str) -> Result<(), WorldError> {
+    let count = machines(world).len() as i64;
+    let control_planes = machines(world).iter().filter(|machine| is_control_plane(machine)).count() as i64;
+    world
+        .patch(CONTROL_PLANE, "KubeadmControlPlane", "sim-control-plane", &json!({"spec": {"version": version}}))
+        .await?;
+    settle(world, "control plane upgraded", move |world| {
+        let upgraded = |machine: &&Value| is_control_plane(machine) && machine["spec"]["version"] == version;
+        let all = machines(world);
+        all.iter().filter(upgraded).count() as i64 == control_planes && all.len() as i64 == count && all_running(world)
+    })
+    .await?;
+    let template = json!({"spec": {"template": {"spec": {"version": version}}}});
+    world.patch(CORE, "MachineDeployment", "sim-workers", &template).await?;
+    settle(world, "workers upgraded", move |world| running(world, version) == count && is_available(world)).await
+}
+
+async fn change_in_place(world: &mut World) -> Result<(), WorldError> {
+    let before: Vec<Value> = machines(world).iter().map(|machine| machine["metadata"]["uid"].clone()).collect();
+    let key = format!("{}/rack", labels::MANAGED_NODE_DOMAIN);
+    let template = json!({"spec": {"template": {"metadata": {"labels": {&key: "r1"}}}}});
+    world.patch(CORE, "MachineDeployment", "sim-workers", &template).await?;
+    let label = key.clone();
+    settle(world, "label in place", move |world| {
+        let labelled = |machine: &Value| machine["metadata"]["labels"][&label] == "r1";
+        machines(world).iter().filter(|machine| !is_control_plane(machine)).all(labelled)
+    })
+    .await?;
+    let after: Vec<Value> = machines(world).iter().map(|machine| machine["metadata"]["uid"].clone()).collect();
+    if before != after {
+        return Err(Violation::new("a label changes no Machine", format!("{before:?} became {after:?}")).into());
+    }
+    Ok(())
+}
+
+/// Templates belong to the user: they are deleted like any other object of theirs.
+async fn templates_gone(world: &mut World) -> Result<(), WorldError> {
+    for (group, plural, kind) in [
+        ("infrastructure.cluster.x-k8s.io", "devmachinetemplates", "DevMachineTemplate"),
+        ("bootstrap.cluster.x-k8s.io", "kubeadmconfigtemplates", "KubeadmConfigTemplate"),
+    ] {
+        for object in world.objects(group, plural) {
+            world.delete(group, kind, object["metadata"]["name"].as_str().unwrap_or_default()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until a step has come about.
+async fn settle(
+    world: &mut World,
+    step: &'static str,
+    done: impl FnMut(&World) -> bool,
+) -> Result<(), WorldError> {
+    if world.until(STEP_LIMIT_SECONDS, done).await? {
+        return Ok(());
+    }
+    let state: Vec<String> = machines(world).iter().map(describe).collect();
+    let cluster = world.object(CORE, "clusters", NAME).map(|cluster| message(&cluster, "Available")).unwrap_or_default();
+    Err(Violation::new("every step comes about", format!("{step} did not; {cluster}; {}", state.join("; "))).into())
+}
+
+/// Converged means silent: no write at all for a long time.
+async fn quiet(world: &mut World) -> Result<(), WorldError> {
+    // Whatever was still on its way comes to rest first.
+    let mut writes = usize::MAX;
+    for _ in 0..10 {
+        let before = world.trace.len();
+        world.until(QUIET_SECONDS, |_| false).await?;
+        writes = world.trace.len() - before;
+        if writes == 0 {
+            return Ok(());
+        }
+    }
+    let tail: Vec<String> = world.trace.tail(5).iter().map(ToString::to_string).collect();
+    Err(Violation::new("a converged cluster is quiet", format!("{writes} writes, the last: {}", tail.join(" | "))).into())
+}
+
+fn machines(world: &World) -> Vec<Value> {
+    world.objects(CORE, "machines")
+}
+
+fn is_control_plane(machine: &Value) -> bool {
+    !machine["metadata"]["labels"][labels::CONTROL_PLANE].is_null()
+}
+
+fn all_running(world: &World) -> bool {
+    machines(world).iter().all(|machine| machine["status"]["phase"] == "Running")
+}
+
+fn running(world: &World, version: &str) -> i64 {
+    let running = |machine: &&Value| machine["status"]["phase"] == "Running" && machine["spec"]["version"] == version;
+    let all = machines(world);
+    if all.iter().any(|machine| machine["spec"]["version"] != version) {
+        return -1;
+    }
+    all.iter().filter(running).count() as i64
+}
+
+fn is_available(world: &World) -> bool {
+    let cluster = world.object(CORE, "clusters", NAME);
+    cluster.is_some_and(|cluster| condition(&cluster, "Available").is_some_and(|found| found["status"] == "True"))
+}
+
+fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+    object["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == kind)
+}
+
+fn message(object: &Value, kind: &str) -> String {
+    condition(object, kind).and_then(|found| found["message"].as_str()).unwrap_or_default().to_owned()
+}
+
+fn describe(machine: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let deleting = if machine["metadata"]["deletionTimestamp"].is_null() { "" } else { " deleting" };
+    let why = message(machine, if deleting.is_empty() { "Ready" } else { "Deleting" });
+    format!(
+        "{} {} {}{deleting} ({why})",
+        text(&machine["metadata"]["name"]),
+        text(&machine["spec"]["version"]),
+        text(&machine["status"]["phase"])
+    )
+}
+
+/// The objects of a cluster, as a user writes them.
+pub fn objects(control_plane: i64, workers: i64, version: &str) -> Vec<Value> {
+    let infrastructure = "infrastructure.cluster.x-k8s.io";
+    let meta = |name: &str| json!({"name": name, "namespace": "default"});
+    let reference = |group: &str, kind: &str, name: &str| json!({"apiGroup": group, "kind": kind, "name": name});
+    let dev = |kind: &str, name: &str, spec: Value| {
+        json!({"apiVersion": format!("{infrastructure}/v1beta2"), "kind": kind, "metadata": meta(name), "spec": spec})
+    };
+    let template = json!({"template": {"spec": {"backend": {"inMemory": {}}}}});
+    vec![
+        json!({"apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "Cluster", "metadata": meta(NAME), "spec": {
+            "infrastructureRef": reference(infrastructure, "DevCluster", NAME),
+            "controlPlaneRef": reference(CONTROL_PLANE, "KubeadmControlPlane", "sim-control-plane"),
+        }}),
+        dev("DevCluster", NAME, json!({"backend": {"inMemory": {}}})),
+        dev("DevMachineTemplate", "sim-control-plane", template.clone()),
+        dev("DevMachineTemplate", "sim-workers", template),
+        json!({"apiVersion": "controlplane.cluster.x-k8s.io/v1beta2", "kind": "KubeadmControlPlane",
+            "metadata": meta("sim-control-plane"), "spec": {
+            "replicas": control_plane, "version": version,
+            "machineTemplate": {"spec": {
+                "infrastructureRef": reference(infrastructure, "DevMachineTemplate", "sim-control-plane"),
+            }},
+            "kubeadmConfigSpec": {"initConfiguration": {"nodeRegistration": {}}, "joinConfiguration": {"nodeRegistration": {}}},
+        }}),
+        json!({"apiVersion": "bootstrap.cluster.x-k8s.io/v1beta2", "kind": "KubeadmConfigTemplate",
+            "metadata": meta("sim-workers"),
+            "spec": {"template": {"spec": {"joinConfiguration": {"nodeRegistration": {"criSocket": "unix:///run/containerd.sock"}}}}}}),
+        json!({"apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "MachineDeployment", "metadata": meta("sim-workers"), "spec": {
+            "clusterName": NAME, "replicas": workers, "selector": {"matchLabels": {}},
+            "template": {"spec": {
+                "clusterName": NAME, "version": version,
+                "bootstrap": {"configRef": reference("bootstrap.cluster.x-k8s.io", "KubeadmConfigTemplate", "sim-workers")},
+                "infrastructureRef": reference(infrastructure, "DevMachineTemplate", "sim-workers"),
+            }},
+        }}),
+    ]
+}
