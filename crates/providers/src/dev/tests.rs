@@ -1,0 +1,381 @@
+//! The cloud through the doors its clients use: TLS, the API, tunnels, etcd. All over pipes, under one seed and a paused
+//! clock.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::time::Duration;
+
+use ::etcd::client::Client as EtcdClient;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Secret};
+use kube::api::{Api, ListParams, PostParams};
+use runtime::clock::Clock;
+use runtime::entropy::Entropy;
+use runtime::kubeconfig::{Kubeconfig, NewKubeconfig};
+use runtime::network::{self, SharedNetwork};
+use runtime::pki::{Authority, CertificateRequest, KeyAlgorithm, PrivateKey};
+use runtime::{portforward, tls, transport};
+use serde_json::json;
+use store::Database;
+
+use super::cloud::{Bootstrap, Cloud, ClusterId, Delays, NewMachine};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const TOKEN: &str = "abcdef.0123456789abcdef";
+
+/// Who is outside of the cloud: keys, clock, network.
+struct World {
+    clock: Clock,
+    entropy: Entropy,
+    network: SharedNetwork,
+    database: Database,
+    authority: Authority,
+    etcd_authority: Authority,
+}
+
+fn id() -> ClusterId {
+    ClusterId::new("default", "c1")
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = Clock::simulated(Timestamp::constant(1_800_000_000, 0));
+        let entropy = Entropy::seeded(1);
+        let make = |name: &str| {
+            let random = &mut entropy.stream("authority", name);
+            let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256, random).unwrap();
+            Authority::new_self_signed(name, key, clock.now(), 100 * DAY, random).unwrap()
+        };
+        let (authority, etcd_authority) = (make("kubernetes"), make("etcd"));
+        let (network, database) = (network::pipes(), Database::in_memory());
+        Self { clock, entropy, network, database, authority, etcd_authority }
+    }
+
+    async fn open(&self) -> Cloud {
+        Cloud::open(self.database.clone(), self.network.clone(), self.clock.clone(), self.entropy.clone())
+            .await
+            .unwrap()
+    }
+
+    /// A client's certificate and key of an authority.
+    fn credentials(&self, authority: &Authority, request: &CertificateRequest) -> (String, String) {
+        let random = &mut self.entropy.stream("client", &request.common_name);
+        let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256, random).unwrap();
+        let certificate = authority.issue(request, &key, self.clock.now(), random).unwrap();
+        (certificate.to_pem(), key.to_pem().unwrap())
+    }
+
+    fn client_of(&self, cloud: &Cloud, groups: &[&str]) -> kube::Client {
+        let (host, port) = cloud.endpoint(&id()).unwrap();
+        let (certificate, key) =
+            self.credentials(&self.authority, &CertificateRequest::client("admin", groups, DAY));
+        let text = NewKubeconfig {
+            cluster: "c1",
+            user: "admin",
+            server: &format!("https://{host}:{port}"),
+            certificate_authority: self.authority.certificate().to_pem().as_bytes(),
+            client_certificate: certificate.as_bytes(),
+            client_key: key.as_bytes(),
+        }
+        .render();
+        let config = Kubeconfig::parse(text.as_bytes(), None).unwrap();
+        transport::client(&config, &self.network, &self.clock).unwrap()
+    }
+
+    fn admin(&self, cloud: &Cloud) -> kube::Client {
+        self.client_of(cloud, &["system:masters"])
+    }
+
+    async fn etcd(&self, client: &kube::Client, node: &str) -> Result<EtcdClient, String> {
+        let pod = format!("etcd-{node}");
+        let stream =
+            portforward::open(client, "kube-system", &pod, 2379).await.map_err(|error| error.to_string())?;
+        let (certificate, key) =
+            self.credentials(&self.etcd_authority, &CertificateRequest::client("etcd-client", &[], DAY));
+        let identity = tls::Identity::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+        let pem = self.etcd_authority.certificate().to_pem();
+        let trust = tls::Trust::Authorities(pem.as_bytes());
+        let config = tls::client(&trust, Some(identity), &[::etcd::PROTOCOL], &self.clock).unwrap();
+        let name = tls::server_name(node).unwrap();
+        let timeout = Duration::from_secs(10);
+        EtcdClient::connect(stream, Some((config, name)), timeout, timeout)
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    fn files(&self) -> Vec<(String, String)> {
+        let pair = |name: &str, authority: &Authority| {
+            let path = |ending: &str| format!("/etc/kubernetes/pki/{name}.{ending}");
+            [
+                (path("crt"), authority.certificate().to_pem()),
+                (path("key"), authority.key().to_pem().unwrap()),
+            ]
+        };
+        pair("ca", &self.authority).into_iter().chain(pair("etcd/ca", &self.etcd_authority)).collect()
+    }
+
+    fn init(&self) -> String {
+        let config = "---\napiVersion: kubeadm.k8s.io/v1beta4\nclusterName: c1\nkind: ClusterConfiguration\nkubernetesVersion: v1.35.0\n---\n\
+                      apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nnodeRegistration:\n  name: '{{ ds.meta_data.hostname }}'\n";
+        let mut files = self.files();
+        files.push(("/run/kubeadm/kubeadm.yaml".into(), config.into()));
+        user_data(&files, "kubeadm init --config /run/kubeadm/kubeadm.yaml")
+    }
+
+    fn join(&self, cloud: &Cloud, control_plane: bool, token: &str, pin: &str) -> String {
+        let (host, port) = cloud.endpoint(&id()).unwrap();
+        let role = if control_plane { "controlPlane: {}\n" } else { "" };
+        let config = format!(
+            "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n{role}discovery:\n  bootstrapToken:\n    apiServerEndpoint: {host}:{port}\n    token: {token}\n    caCertHashes: ['{pin}']\n\
+             nodeRegistration:\n  taints:\n  - key: node.cluster.x-k8s.io/uninitialized\n    effect: NoSchedule\n"
+        );
+        let mut files = if control_plane { self.files() } else { Vec::new() };
+        files.push(("/run/kubeadm/kubeadm-join-config.yaml".into(), config));
+        user_data(&files, "kubeadm join --config /run/kubeadm/kubeadm-join-config.yaml")
+    }
+
+    fn good_join(&self, cloud: &Cloud, control_plane: bool) -> String {
+        self.join(cloud, control_plane, TOKEN, &self.authority.certificate().public_key_hash())
+    }
+
+    async fn add_token(&self, client: &kube::Client) {
+        let expiration = self.clock.after(DAY).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let secret: Secret = serde_json::from_value(json!({
+            "metadata": {"name": "bootstrap-token-abcdef", "namespace": "kube-system"},
+            "type": "bootstrap.kubernetes.io/token",
+            "stringData": {
+                "token-id": "abcdef", "token-secret": "0123456789abcdef", "expiration": expiration,
+                "usage-bootstrap-signing": "true", "usage-bootstrap-authentication": "true",
+            },
+        }))
+        .unwrap();
+        Api::<Secret>::namespaced(client.clone(), "kube-system")
+            .create(&PostParams::default(), &secret)
+            .await
+            .unwrap();
+    }
+
+    /// A control plane of `count` machines.
+    async fn control_plane(&self, cloud: &Cloud, count: usize) {
+        cloud.create_cluster(&id(), "dc", None, None).await.unwrap();
+        for number in 1..=count {
+            let name = format!("cp{number}");
+            let data = if number == 1 { self.init() } else { self.good_join(cloud, true) };
+            boot(cloud, &name, true, &data).await;
+            cloud.start_etcd(&id(), &name).await.unwrap();
+            cloud.start_api_server(&id(), &name).await.unwrap();
+            if number == 1 {
+                self.add_token(&self.admin(cloud)).await;
+            }
+        }
+    }
+}
+
+fn user_data(files: &[(String, String)], command: &str) -> String {
+    let mut text = "## template: jinja\n#cloud-config\n\nwrite_files:\n".to_owned();
+    for (path, content) in files {
+        let content = content.replace('\n', "\n      ");
+        text.push_str(&format!("-   path: {path}\n    owner: root:root\n    content: |\n      {content}\n"));
+    }
+    text.push_str(&format!(
+        "runcmd:\n  - '{command}  && echo success > /run/cluster-api/bootstrap-success.complete'\n"
+    ));
+    text
+}
+
+async fn boot(cloud: &Cloud, name: &str, control_plane: bool, data: &str) {
+    let new =
+        NewMachine { name: name.into(), control_plane, version: "v1.35.0".into(), delays: Delays::default() };
+    cloud.create_machine(&id(), new).await.unwrap();
+    cloud.bootstrap(&id(), name, data.as_bytes()).await.unwrap();
+}
+
+fn bootstrap(cloud: &Cloud, name: &str) -> Bootstrap {
+    cloud.machine(&id(), name).unwrap().bootstrap
+}
+
+async fn node_names(client: &kube::Client) -> Vec<String> {
+    let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default()).await.unwrap();
+    nodes.items.into_iter().filter_map(|node| node.metadata.name).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_control_plane_comes_up_and_answers() {
+    let world = World::new();
+    let cloud = world.open().await;
+    cloud.create_cluster(&id(), "dc", None, None).await.unwrap();
+    let client = world.admin(&cloud);
+    assert!(
+        Api::<Node>::all(client.clone()).list(&ListParams::default()).await.is_err(),
+        "nobody answers yet"
+    );
+    world.control_plane(&cloud, 1).await;
+    let client = world.admin(&cloud);
+    let node = Api::<Node>::all(client.clone()).get("cp1").await.unwrap();
+    let spec = node.spec.unwrap();
+    assert_eq!(spec.provider_id.as_deref(), Some("in-memory://cp1"));
+    assert_eq!(spec.taints.unwrap()[0].key, "node-role.kubernetes.io/control-plane");
+    let status = node.status.unwrap();
+    assert_eq!(status.node_info.unwrap().kubelet_version, "v1.35.0");
+    assert!(
+        status
+            .conditions
+            .unwrap()
+            .iter()
+            .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    );
+    let pods =
+        Api::<Pod>::namespaced(client.clone(), "kube-system").list(&ListParams::default()).await.unwrap();
+    assert_eq!(pods.items.len(), 4);
+    assert!(pods.items.iter().all(|pod| pod.status.as_ref().unwrap().phase.as_deref() == Some("Running")));
+    let config =
+        Api::<ConfigMap>::namespaced(client.clone(), "kube-system").get("kubeadm-config").await.unwrap();
+    assert!(config.data.unwrap()["ClusterConfiguration"].contains("kubernetesVersion: v1.35.0"));
+    assert_eq!(client.apiserver_version().await.unwrap().git_version, "v1.35.0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_are_kept_out() {
+    let world = World::new();
+    let cloud = world.open().await;
+    world.control_plane(&cloud, 1).await;
+    let error = Api::<Node>::all(world.client_of(&cloud, &["others"]))
+        .list(&ListParams::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, kube::Error::Api(status) if status.code == 403));
+    let impostor = World { authority: world.etcd_authority.clone(), ..World::new() };
+    let stranger = World { network: world.network.clone(), ..impostor };
+    assert!(Api::<Node>::all(stranger.admin(&cloud)).list(&ListParams::default()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn etcd_is_reached_through_its_pod() {
+    let world = World::new();
+    let cloud = world.open().await;
+    world.control_plane(&cloud, 3).await;
+    let client = world.admin(&cloud);
+    assert_eq!(node_names(&client).await, ["cp1", "cp2", "cp3"]);
+    let mut etcd = world.etcd(&client, "cp2").await.unwrap();
+    let members = etcd.member_list().await.unwrap().members;
+    let names: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
+    assert_eq!(names, ["cp1", "cp2", "cp3"]);
+    let status = etcd.status().await.unwrap();
+    assert_eq!((status.leader, status.header.unwrap().member_id), (members[0].id, members[1].id));
+    assert!(etcd.alarms().await.unwrap().alarms.is_empty());
+    let mut leader = world.etcd(&client, "cp1").await.unwrap();
+    leader.move_leader(members[1].id).await.unwrap();
+    etcd.member_remove(members[0].id).await.unwrap();
+    assert_eq!(etcd.member_list().await.unwrap().members.len(), 2);
+    assert!(leader.member_list().await.is_err(), "a member that was removed has stopped");
+    cloud.delete_machine(&id(), "cp1").await.unwrap();
+    assert_eq!(node_names(&client).await, ["cp2", "cp3"]);
+    assert!(world.etcd(&client, "cp1").await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_quorum_nothing_is_written() {
+    let world = World::new();
+    let cloud = world.open().await;
+    world.control_plane(&cloud, 3).await;
+    cloud.delete_machine(&id(), "cp1").await.unwrap();
+    let client = world.admin(&cloud);
+    let mut etcd = world.etcd(&client, "cp3").await.unwrap();
+    let members = etcd.member_list().await.unwrap().members;
+    assert_eq!(members.len(), 3, "a member that died stays in the list");
+    assert_eq!(etcd.status().await.unwrap().leader, members[1].id);
+    cloud.delete_machine(&id(), "cp2").await.unwrap();
+    let config = ConfigMap {
+        metadata: kube::api::ObjectMeta { name: Some("a".into()), ..Default::default() },
+        ..Default::default()
+    };
+    let maps = Api::<ConfigMap>::namespaced(client.clone(), "default");
+    let error = maps.create(&PostParams::default(), &config).await.unwrap_err();
+    assert!(error.to_string().contains("etcdserver"), "{error}");
+    assert!(etcd.member_remove(members[0].id).await.unwrap_err().to_string().contains("no leader"));
+    cloud.delete_machine(&id(), "cp3").await.unwrap();
+    assert!(maps.list(&ListParams::default()).await.is_err(), "the last API server is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn workers_join_with_the_right_token_and_pin_only() {
+    let world = World::new();
+    let cloud = world.open().await;
+    world.control_plane(&cloud, 1).await;
+    let pin = world.authority.certificate().public_key_hash();
+    boot(&cloud, "w1", false, &world.join(&cloud, false, "aaaaaa.0123456789abcdef", &pin)).await;
+    let Bootstrap::Trying { reason, .. } = bootstrap(&cloud, "w1") else { panic!() };
+    assert!(reason.contains("bootstrap-token-aaaaaa"), "{reason}");
+    boot(&cloud, "w2", false, &world.join(&cloud, false, TOKEN, "sha256:00")).await;
+    assert!(
+        matches!(bootstrap(&cloud, "w2"), Bootstrap::Failed { reason } if reason.contains("caCertHashes"))
+    );
+    boot(&cloud, "w3", false, &world.good_join(&cloud, true)).await;
+    assert!(matches!(bootstrap(&cloud, "w3"), Bootstrap::Failed { .. }), "a worker that was told to be more");
+    boot(&cloud, "w4", false, &world.good_join(&cloud, false)).await;
+    assert!(matches!(bootstrap(&cloud, "w4"), Bootstrap::Done { .. }));
+    let client = world.admin(&cloud);
+    assert_eq!(node_names(&client).await, ["cp1", "w4"]);
+    let node = Api::<Node>::all(client).get("w4").await.unwrap();
+    assert_eq!(node.spec.unwrap().taints.unwrap()[0].key, "node.cluster.x-k8s.io/uninitialized");
+    world.clock.sleep(2 * DAY).await;
+    boot(&cloud, "w5", false, &world.good_join(&cloud, false)).await;
+    assert!(
+        matches!(bootstrap(&cloud, "w5"), Bootstrap::Trying { reason, .. } if reason.contains("expired"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_keeps_addresses_and_objects() {
+    let world = World::new();
+    let cloud = world.open().await;
+    world.control_plane(&cloud, 1).await;
+    boot(&cloud, "w1", false, &world.good_join(&cloud, false)).await;
+    let (endpoint, machine) = (cloud.endpoint(&id()), cloud.machine(&id(), "w1"));
+    cloud.close().await;
+    let cloud = world.open().await;
+    assert_eq!((cloud.endpoint(&id()), cloud.machine(&id(), "w1")), (endpoint, machine));
+    let client = world.admin(&cloud);
+    assert_eq!(node_names(&client).await, ["cp1", "w1"]);
+    assert_eq!(world.etcd(&client, "cp1").await.unwrap().member_list().await.unwrap().members.len(), 1);
+    cloud.close().await;
+    let _taken = world.network.listen("127.0.0.1:20000").await.unwrap();
+    let again = Cloud::open(
+        world.database.clone(),
+        world.network.clone(),
+        world.clock.clone(),
+        world.entropy.clone(),
+    )
+    .await;
+    let error = again.err().unwrap().to_string();
+    assert!(error.contains("127.0.0.1:20000") && error.contains("default/c1"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletion_frees_everything() {
+    let world = World::new();
+    let cloud = world.open().await;
+    world.control_plane(&cloud, 1).await;
+    let (host, port) = cloud.endpoint(&id()).unwrap();
+    cloud.delete_cluster(&id()).await.unwrap();
+    assert!(world.network.dial(&format!("{host}:{port}")).await.is_err());
+    assert_eq!((cloud.endpoint(&id()), cloud.machine(&id(), "cp1")), (None, None));
+    cloud.close().await;
+    let names = world.database.store_names();
+    assert_eq!(names, ["dev-cloud"]);
+    assert!(world.database.store("dev-cloud").unwrap().list("/").entries.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_seed_one_outcome() {
+    async fn run() -> Vec<(String, Vec<u8>)> {
+        let world = World::new();
+        let cloud = world.open().await;
+        world.control_plane(&cloud, 2).await;
+        let stores =
+            ["dev-cloud", "dev/default/c1"].map(|name| world.database.store(name).unwrap().list("/").entries);
+        stores.into_iter().flatten().map(|entry| (entry.key.to_string(), entry.value.to_vec())).collect()
+    }
+    let first = run().await;
+    assert!(first.len() > 30);
+    assert!(first == run().await);
+}
