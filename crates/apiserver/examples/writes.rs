@@ -24,7 +24,13 @@ impl Identifiers for Counting {
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-async fn send(server: &ApiServer, method: &str, path: String, media_type: &str, body: &Value) -> Result<u16, Failure> {
+async fn send(
+    server: &ApiServer,
+    method: &str,
+    path: String,
+    media_type: &str,
+    body: &Value,
+) -> Result<u16, Failure> {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -55,18 +61,32 @@ async fn main() -> Result<(), Failure> {
     let base = "/api/v1/namespaces/default/pods";
     let apply = "application/apply-patch+yaml";
     let merge = "application/merge-patch+json";
-    let mut report = |name: &str, began: Instant| {
+    let report = |name: &str, began: Instant| {
         println!("{name}: {:.1} us", began.elapsed().as_secs_f64() * 1e6 / count as f64);
     };
     let began = Instant::now();
     for index in 0..count {
-        let code = send(&server, "PATCH", format!("{base}/m-{index}?fieldManager=one&force=true"), apply, &machine(index, 0)).await?;
+        let code = send(
+            &server,
+            "PATCH",
+            format!("{base}/m-{index}?fieldManager=one&force=true"),
+            apply,
+            &machine(index, 0),
+        )
+        .await?;
         assert_eq!(code, 201);
     }
     report("create by apply", began);
     let began = Instant::now();
     for index in 0..count {
-        send(&server, "PATCH", format!("{base}/m-{index}?fieldManager=one&force=true"), apply, &machine(index, 1)).await?;
+        send(
+            &server,
+            "PATCH",
+            format!("{base}/m-{index}?fieldManager=one&force=true"),
+            apply,
+            &machine(index, 1),
+        )
+        .await?;
     }
     report("change by apply", began);
     let began = Instant::now();

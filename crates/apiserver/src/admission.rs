@@ -66,7 +66,7 @@ pub struct Matcher {
 
 impl Matcher {
     fn matches(&self, request: &AdmissionRequest<'_>) -> bool {
-        let group = self.groups.is_empty() || self.groups.iter().any(|group| *group == request.kind.group);
+        let group = self.groups.is_empty() || self.groups.contains(&request.kind.group);
         let resource = match request.subresource {
             None => self.resources.is_empty() || self.resources.iter().any(|name| name == request.resource),
             Some(subresource) => self.resources.iter().any(|name| {

@@ -80,7 +80,10 @@ impl Authorizer for MastersOnly {
         let public = || {
             attributes.verb == "get"
                 && PUBLIC.iter().any(|path| {
-                    attributes.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                    attributes
+                        .path
+                        .strip_prefix(path)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
                 })
         };
         user.is_master() || public()

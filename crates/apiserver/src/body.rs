@@ -115,7 +115,9 @@ impl http_body::Body for Body {
                 }
                 None => Poll::Ready(None),
             },
-            Inner::Stream(stream) => stream.as_mut().poll_next(context).map(|item| item.map(|item| item.map(Frame::data))),
+            Inner::Stream(stream) => {
+                stream.as_mut().poll_next(context).map(|item| item.map(|item| item.map(Frame::data)))
+            }
         }
     }
 

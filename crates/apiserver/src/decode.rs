@@ -1,6 +1,7 @@
 //! From the bytes of a body to an object of the kind that the path asks for.
 
 use machinery::gvk::split_api_version;
+use machinery::schema::{Additional, Schema};
 use machinery::status::{Status, quote};
 use serde_json::Value;
 
@@ -39,7 +40,8 @@ fn json_error(bytes: &[u8], error: &serde_json::Error) -> String {
     let line = error.line().saturating_sub(1);
     let start: usize = bytes.split(|byte| *byte == b'\n').take(line).map(|text| text.len() + 1).sum();
     let position = (start + error.column()).saturating_sub(1);
-    let found = String::from_utf8_lossy(bytes.get(position..).unwrap_or_default()).chars().next().unwrap_or(' ');
+    let found =
+        String::from_utf8_lossy(bytes.get(position..).unwrap_or_default()).chars().next().unwrap_or(' ');
     format!("invalid character '{found}' looking for beginning of value")
 }
 
@@ -120,13 +122,23 @@ pub fn fit(
     let schema = resource.version().schema();
     let mut unknown = machinery::schema::prune(schema, value);
     unknown.extend(prune_metadata(value));
+    if resource.version().embeds {
+        let mut problems = Vec::new();
+        embedded(schema, value, "", &mut unknown, &mut problems);
+        if let Some(problem) = problems.first() {
+            return Err(Status::bad_request(problem.as_str()).into());
+        }
+    }
     complaints.extend(unknown.iter().map(|path| format!("unknown field {}", quote(path))));
     machinery::schema::default(schema, value);
     match validation {
         FieldValidation::Strict if !complaints.is_empty() => {
             let kind = &resource.kind.kind;
             let detail = format!("strict decoding error: {}", complaints.join(", "));
-            let text = format!("{kind} in version \"{}\" cannot be handled as a {kind}: {detail}", resource.version().name);
+            let text = format!(
+                "{kind} in version \"{}\" cannot be handled as a {kind}: {detail}",
+                resource.version().name
+            );
             Err(Status::bad_request(text).into())
         }
         FieldValidation::Warn => {
@@ -159,13 +171,62 @@ const METADATA: [&str; 15] = [
 /// Drops members that metadata has not, and names them.
 fn prune_metadata(value: &mut Value) -> Vec<String> {
     let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else { return Vec::new() };
-    let unknown: Vec<String> = metadata.keys().filter(|name| !METADATA.contains(&name.as_str())).cloned().collect();
+    let unknown: Vec<String> =
+        metadata.keys().filter(|name| !METADATA.contains(&name.as_str())).cloned().collect();
     metadata.retain(|name, _| METADATA.contains(&name.as_str()));
     unknown.into_iter().map(|name| format!("metadata.{name}")).collect()
 }
 
+/// Whether a structure holds whole objects somewhere.
+pub fn embeds(schema: &Schema) -> bool {
+    schema.embedded_resource || children(schema).any(embeds)
+}
+
+fn children(schema: &Schema) -> impl Iterator<Item = &Schema> {
+    let additional = match &schema.additional {
+        Some(Additional::Schema(child)) => Some(&**child),
+        _ => None,
+    };
+    schema.properties.values().map(|child| &**child).chain(additional).chain(schema.items.as_deref())
+}
+
+/// Drops unknown members from the metadata of embedded objects, and finds what cannot be metadata.
+fn embedded(
+    schema: &Schema,
+    value: &mut Value,
+    path: &str,
+    unknown: &mut Vec<String>,
+    problems: &mut Vec<String>,
+) {
+    if schema.embedded_resource {
+        problems.extend(check_metadata(value).err());
+        unknown.extend(prune_metadata(value).into_iter().map(|name| format!("{path}.{name}")));
+    }
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                if let Some(child) = schema.member(name) {
+                    let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                    embedded(child, member, &path, unknown, problems);
+                }
+            }
+        }
+        Value::Array(items) => {
+            let Some(child) = &schema.items else { return };
+            for (index, item) in items.iter_mut().enumerate() {
+                embedded(child, item, &format!("{path}[{index}]"), unknown, problems);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn unreadable(kind: &str, body: &[u8], error: &str) -> Refused {
-    let shown = if body.is_empty() { "<empty>".to_owned() } else { String::from_utf8_lossy(body).chars().take(1024).collect() };
+    let shown = if body.is_empty() {
+        "<empty>".to_owned()
+    } else {
+        String::from_utf8_lossy(body).chars().take(1024).collect()
+    };
     let text = format!(
         "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {error} ({shown})"
     );
@@ -181,7 +242,13 @@ fn unrecognized(kind: &str, value: &Value, body: &[u8]) -> Refused {
         .into();
     }
     let go = go_type(value);
-    unreadable(kind, body, &format!("json: cannot unmarshal {go} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"))
+    unreadable(
+        kind,
+        body,
+        &format!(
+            "json: cannot unmarshal {go} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
+        ),
+    )
 }
 
 /// What Go's JSON reader calls a value.
@@ -197,7 +264,8 @@ pub fn go_type(value: &Value) -> &'static str {
 }
 
 fn unhandled(kind: &str, version: &str, wanted: &str, detail: &str) -> Refused {
-    Status::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {wanted}: {detail}")).into()
+    Status::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {wanted}: {detail}"))
+        .into()
 }
 
 /// Compares `apiVersion` and `kind` with the path, and fills them in for built-in kinds.
@@ -254,7 +322,9 @@ fn other_kind(exchange: &Exchange, api_version: &str, kind: &str) -> Refused {
     } else if !exchange.resource.kind.group.is_empty() && kind == wanted {
         return other_version(api_version, &exchange.resource.api_version());
     } else {
-        format!("no kind \"{kind}\" is registered for version \"{api_version}\" in scheme \"pkg/runtime/scheme.go:111\"")
+        format!(
+            "no kind \"{kind}\" is registered for version \"{api_version}\" in scheme \"pkg/runtime/scheme.go:111\""
+        )
     };
     unhandled(kind, version, wanted, &detail)
 }
@@ -271,7 +341,9 @@ pub fn check_metadata(object: &Value) -> Result<(), String> {
             continue;
         }
         match name.as_str() {
-            "name" | "generateName" | "namespace" | "selfLink" | "uid" | "resourceVersion" if !value.is_string() => {
+            "name" | "generateName" | "namespace" | "selfLink" | "uid" | "resourceVersion"
+                if !value.is_string() =>
+            {
                 return Err(cannot(&format!("Go struct field ObjectMeta.{name} of type string"), value));
             }
             "generation" | "deletionGracePeriodSeconds" if !(value.is_i64() || value.is_u64()) => {
@@ -280,9 +352,17 @@ pub fn check_metadata(object: &Value) -> Result<(), String> {
             "creationTimestamp" | "deletionTimestamp" => check_time(value)?,
             "labels" | "annotations" => check_texts(name, value)?,
             "finalizers" => check_list(name, value, "[]string", Value::is_string, "string")?,
-            "ownerReferences" => check_list(name, value, "[]v1.OwnerReference", Value::is_object, "v1.OwnerReference")?,
+            "ownerReferences" => {
+                check_list(name, value, "[]v1.OwnerReference", Value::is_object, "v1.OwnerReference")?
+            }
             "managedFields" => {
-                check_list(name, value, "[]v1.ManagedFieldsEntry", Value::is_object, "v1.ManagedFieldsEntry")?;
+                check_list(
+                    name,
+                    value,
+                    "[]v1.ManagedFieldsEntry",
+                    Value::is_object,
+                    "v1.ManagedFieldsEntry",
+                )?;
             }
             _ => {}
         }
@@ -299,7 +379,10 @@ fn check_time(value: &Value) -> Result<(), String> {
     if text.parse::<jiff::Timestamp>().is_ok() {
         return Ok(());
     }
-    Err(format!("parsing time {0} as \"2006-01-02T15:04:05Z07:00\": cannot parse {0} as \"2006\"", quote(text)))
+    Err(format!(
+        "parsing time {0} as \"2006-01-02T15:04:05Z07:00\": cannot parse {0} as \"2006\"",
+        quote(text)
+    ))
 }
 
 fn check_texts(name: &str, value: &Value) -> Result<(), String> {
@@ -334,7 +417,8 @@ fn check_structure(exchange: &Exchange, value: &Value) -> Result<(), Refused> {
     let errors = machinery::schema::validate(version.schema(), value, None);
     let Some(error) = errors.first() else { return Ok(()) };
     let kind = &exchange.resource.kind.kind;
-    let found = error.value.as_ref().map_or("value", |value| value.as_str().unwrap_or_else(|| go_type(value)));
+    let found =
+        error.value.as_ref().map_or("value", |value| value.as_str().unwrap_or_else(|| go_type(value)));
     let detail = format!("json: cannot unmarshal {found} into Go struct field {kind}.{}", error.path);
     Err(unhandled(kind, &version.name, kind, &detail))
 }

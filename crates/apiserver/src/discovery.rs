@@ -15,7 +15,8 @@ use crate::{Refused, answer};
 
 /// Verbs of custom resources and of built-in ones, in the order in which every Kubernetes API lists them.
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
-const CUSTOM_VERBS: [&str; 8] = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
+const CUSTOM_VERBS: [&str; 8] =
+    ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 
 fn verbs(kind: &Kind) -> Vec<&'static str> {
     let all = if kind.custom() { CUSTOM_VERBS } else { VERBS };
@@ -44,7 +45,8 @@ pub fn groups(server: &ApiServer, accept: Option<&str>) -> Result<Response<Body>
         return Ok(aggregated(server, version, false));
     }
     let registry = server.registry();
-    let groups: Vec<Value> = named_groups(&registry).iter().map(|group| group_value(&registry, group)).collect();
+    let groups: Vec<Value> =
+        named_groups(&registry).iter().map(|group| group_value(&registry, group)).collect();
     Ok(answer::json_value(200, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})))
 }
 
@@ -84,7 +86,11 @@ pub fn resources(server: &ApiServer, group: &str, version: &str) -> Result<Respo
     let registry = server.registry();
     if !registry.versions(group).iter().any(|served| **served == *version) {
         let known_group = registry.in_group(group).any(|kind| !kind.custom());
-        return if known_group { Err(Status::resource_not_found().into()) } else { Ok(answer::no_such_page()) };
+        return if known_group {
+            Err(Status::resource_not_found().into())
+        } else {
+            Ok(answer::no_such_page())
+        };
     }
     let mut resources = Vec::new();
     for kind in registry.in_group(group) {
@@ -206,7 +212,10 @@ fn aggregated(server: &ApiServer, api_version: &str, core: bool) -> Response<Bod
         .iter()
         .map(|group| {
             let versions = registry.versions(group);
-            let versions: Vec<Value> = versions.iter().map(|version| aggregated_version(server, &registry, group, version)).collect();
+            let versions: Vec<Value> = versions
+                .iter()
+                .map(|version| aggregated_version(server, &registry, group, version))
+                .collect();
             let mut metadata = json!({"creationTimestamp": null});
             if !group.is_empty() {
                 metadata["name"] = json!(&**group);
@@ -271,7 +280,21 @@ fn aggregated_version(server: &ApiServer, registry: &Registry, group: &str, vers
 pub fn root(server: &ApiServer) -> Response<Body> {
     let registry = server.registry();
     let mut paths: BTreeSet<String> = BTreeSet::new();
-    paths.extend(["/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"].map(str::to_owned));
+    paths.extend(
+        [
+            "/api",
+            "/api/v1",
+            "/apis",
+            "/healthz",
+            "/livez",
+            "/metrics",
+            "/openapi/v2",
+            "/openapi/v3",
+            "/readyz",
+            "/version",
+        ]
+        .map(str::to_owned),
+    );
     for group in named_groups(&registry) {
         paths.insert(format!("/apis/{group}"));
         paths.extend(registry.versions(&group).iter().map(|version| format!("/apis/{group}/{version}")));
@@ -297,5 +320,9 @@ pub fn health(path: &str, query: &Query) -> Response<Body> {
 
 fn missing(path: &str) -> Response<Body> {
     // Below the roots of the API itself a Status says so; elsewhere plain text does.
-    if path.starts_with("/api") { answer::refusal(&Status::resource_not_found()) } else { answer::no_such_page() }
+    if path.starts_with("/api") {
+        answer::refusal(&Status::resource_not_found())
+    } else {
+        answer::no_such_page()
+    }
 }

@@ -45,7 +45,12 @@ pub struct Exchange {
 
 impl Exchange {
     /// An exchange of the process with itself, without a body or parameters.
-    pub fn internal(server: &ApiServer, kind: Arc<Kind>, namespace: Option<&str>, name: Option<&str>) -> Self {
+    pub fn internal(
+        server: &ApiServer,
+        kind: Arc<Kind>,
+        namespace: Option<&str>,
+        name: Option<&str>,
+    ) -> Self {
         let resource = Resolved::stored(kind);
         let path = ResourcePath {
             group: resource.kind.group.to_string(),
@@ -126,7 +131,11 @@ impl Exchange {
         let kind = &self.resource.kind;
         AdmissionRequest {
             operation,
-            kind: machinery::gvk::GroupVersionKind::new(&*kind.group, &*self.resource.version().name, &*kind.kind),
+            kind: machinery::gvk::GroupVersionKind::new(
+                &*kind.group,
+                &*self.resource.version().name,
+                &*kind.kind,
+            ),
             resource: &kind.plural,
             subresource: self.path.subresource.as_deref(),
             namespace: self.path.namespace.as_deref(),

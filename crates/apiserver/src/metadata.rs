@@ -1,6 +1,8 @@
 //! Rules about metadata that hold for every kind.
 
-use machinery::names::{dns_label_problems, dns_subdomain_problems, label_value_problems, qualified_name_problems};
+use machinery::names::{
+    dns_label_problems, dns_subdomain_problems, label_value_problems, qualified_name_problems,
+};
 use machinery::status::{FieldError, FieldErrorKind, quote};
 use serde_json::{Map, Value};
 
@@ -23,7 +25,11 @@ pub fn validate(kind: &Kind, value: &Value, namespace: Option<&str>) -> Vec<Fiel
     let generate_name = text("generateName");
     if !generate_name.is_empty() {
         let problems = name_problems(kind.strategy.name_rule, generate_name.trim_end_matches('-'));
-        errors.extend(problems.into_iter().map(|text| FieldError::invalid("metadata.generateName", generate_name, text)));
+        errors.extend(
+            problems
+                .into_iter()
+                .map(|text| FieldError::invalid("metadata.generateName", generate_name, text)),
+        );
     }
     let name = text("name");
     if name.is_empty() {
@@ -36,10 +42,17 @@ pub fn validate(kind: &Kind, value: &Value, namespace: Option<&str>) -> Vec<Fiel
         && let Some(namespace) = namespace
     {
         let problems = dns_label_problems(namespace);
-        errors.extend(problems.into_iter().map(|text| FieldError::invalid("metadata.namespace", namespace, text)));
+        errors.extend(
+            problems.into_iter().map(|text| FieldError::invalid("metadata.namespace", namespace, text)),
+        );
     }
-    if let Some(generation) = metadata.get("generation").and_then(Value::as_i64).filter(|number| *number < 0) {
-        errors.push(FieldError::invalid("metadata.generation", generation, "must be greater than or equal to 0"));
+    if let Some(generation) = metadata.get("generation").and_then(Value::as_i64).filter(|number| *number < 0)
+    {
+        errors.push(FieldError::invalid(
+            "metadata.generation",
+            generation,
+            "must be greater than or equal to 0",
+        ));
     }
     labels(metadata, &mut errors);
     annotations(metadata, &mut errors);
@@ -67,7 +80,9 @@ fn path_segment_problems(name: &str) -> Vec<String> {
 fn labels(metadata: &Map<String, Value>, errors: &mut Vec<FieldError>) {
     for (key, value) in metadata.get("labels").and_then(Value::as_object).into_iter().flatten() {
         let problems = qualified_name_problems(key);
-        errors.extend(problems.into_iter().map(|text| FieldError::invalid("metadata.labels", key.as_str(), text)));
+        errors.extend(
+            problems.into_iter().map(|text| FieldError::invalid("metadata.labels", key.as_str(), text)),
+        );
         let value = value.as_str().unwrap_or_default();
         let problems = label_value_problems(value);
         errors.extend(problems.into_iter().map(|text| FieldError::invalid("metadata.labels", value, text)));
@@ -79,7 +94,9 @@ fn annotations(metadata: &Map<String, Value>, errors: &mut Vec<FieldError>) {
     for (key, value) in metadata.get("annotations").and_then(Value::as_object).into_iter().flatten() {
         // Upper case is allowed in annotation domains.
         let problems = qualified_name_problems(&key.to_lowercase());
-        errors.extend(problems.into_iter().map(|text| FieldError::invalid("metadata.annotations", key.as_str(), text)));
+        errors.extend(
+            problems.into_iter().map(|text| FieldError::invalid("metadata.annotations", key.as_str(), text)),
+        );
         bytes += key.len() + value.as_str().map_or(0, str::len);
     }
     if bytes > ANNOTATIONS_LIMIT_BYTES {
@@ -118,7 +135,11 @@ fn owners(metadata: &Map<String, Value>, errors: &mut Vec<FieldError>) {
                     let detail = format!(
                         "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {name}"
                     );
-                    errors.push(FieldError::invalid("metadata.ownerReferences", Value::from(owners.clone()), detail));
+                    errors.push(FieldError::invalid(
+                        "metadata.ownerReferences",
+                        Value::from(owners.clone()),
+                        detail,
+                    ));
                 }
             }
         }
@@ -153,7 +174,8 @@ pub fn warnings(kind: &Kind, value: &Value) -> Vec<String> {
     let mut warnings = Vec::new();
     if kind.custom() {
         for finalizer in object::finalizers(value) {
-            if !finalizer.is_empty() && !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(&finalizer) {
+            if !finalizer.is_empty() && !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(&finalizer)
+            {
                 warnings.push(format!(
                     "metadata.finalizers: {}: prefer a domain-qualified finalizer name to avoid accidental conflicts with \
                      other finalizer writers",
@@ -174,7 +196,11 @@ pub fn drop_double_owners(value: &mut Value, warnings: &mut Vec<String>) {
     owners.retain(|owner| {
         let uid = owner.get("uid").and_then(Value::as_str).unwrap_or_default().to_owned();
         let first = !seen.contains(&uid);
-        if first { seen.push(uid) } else { doubled.push(uid) }
+        if first {
+            seen.push(uid)
+        } else {
+            doubled.push(uid)
+        }
         first
     });
     if !doubled.is_empty() {
@@ -228,15 +254,20 @@ pub fn immutable(old: &Value, new: &Value) -> Vec<FieldError> {
     for name in ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"] {
         if before.get(name) != after.get(name) {
             let value = after.get(name).cloned().unwrap_or(Value::Null);
-            let error =
-                FieldError::new(format!("metadata.{name}"), FieldErrorKind::Invalid, Some(value), "field is immutable");
+            let error = FieldError::new(
+                format!("metadata.{name}"),
+                FieldErrorKind::Invalid,
+                Some(value),
+                "field is immutable",
+            );
             errors.push(error.clone());
             errors.push(error);
         }
     }
     if before.contains_key("deletionTimestamp") {
         let held = object::finalizers(old);
-        let added: Vec<&str> = object::finalizers(new).into_iter().filter(|name| !held.contains(name)).collect();
+        let added: Vec<&str> =
+            object::finalizers(new).into_iter().filter(|name| !held.contains(name)).collect();
         if !added.is_empty() {
             let list = added.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ");
             let detail = format!(
@@ -254,16 +285,21 @@ pub fn immutable(old: &Value, new: &Value) -> Vec<FieldError> {
 pub fn tidy(value: &mut Value) {
     let metadata = object::metadata_mut(value);
     // An empty record of owners is not nothing: it asks for a new beginning.
-    metadata.retain(|name, value| name == "managedFields" || match value {
-        Value::Null => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(members) => !members.is_empty(),
-        Value::Number(_) => true,
-        Value::Bool(_) => true,
+    metadata.retain(|name, value| {
+        name == "managedFields"
+            || match value {
+                Value::Null => false,
+                Value::String(text) => !text.is_empty(),
+                Value::Array(items) => !items.is_empty(),
+                Value::Object(members) => !members.is_empty(),
+                Value::Number(_) => true,
+                Value::Bool(_) => true,
+            }
     });
     for name in ["labels", "annotations"] {
-        for value in metadata.get_mut(name).and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+        for value in
+            metadata.get_mut(name).and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+        {
             if value.is_null() {
                 *value = Value::from("");
             }

@@ -22,7 +22,8 @@ pub fn check_create(exchange: &Exchange, name: &str) -> Result<(), Refused> {
         return Ok(());
     }
     let kind = &exchange.resource.kind;
-    let cause = format!("unable to create new content in namespace {namespace} because it is being terminated");
+    let cause =
+        format!("unable to create new content in namespace {namespace} because it is being terminated");
     let status = Status::forbidden(&kind.group, &kind.plural, name, &cause);
     Err(status
         .with_cause(StatusCause {

@@ -88,7 +88,8 @@ impl<'a> Clause<'a> {
 }
 
 fn clauses(accept: &str) -> Vec<Clause<'_>> {
-    let mut clauses: Vec<_> = accept.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Clause::parse).collect();
+    let mut clauses: Vec<_> =
+        accept.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Clause::parse).collect();
     clauses.sort_by_key(|clause| std::cmp::Reverse(clause.quality_thousandths));
     clauses
 }
@@ -109,8 +110,12 @@ pub fn output(accept: Option<&str>) -> Result<Output, Refused> {
             None => Transform::None,
             Some(_) if group != Some("meta.k8s.io") => continue,
             Some("Table") => Transform::Table,
-            Some("PartialObjectMetadata" | "PartialObjectMetadataList") if version == Some("v1") => Transform::Partial,
-            Some("PartialObjectMetadata" | "PartialObjectMetadataList") if version == Some("v1beta1") => Transform::Partial,
+            Some("PartialObjectMetadata" | "PartialObjectMetadataList") if version == Some("v1") => {
+                Transform::Partial
+            }
+            Some("PartialObjectMetadata" | "PartialObjectMetadataList") if version == Some("v1beta1") => {
+                Transform::Partial
+            }
             Some(_) => continue,
         };
         if transform == Transform::Table && !matches!(version, Some("v1" | "v1beta1")) {
@@ -118,6 +123,12 @@ pub fn output(accept: Option<&str>) -> Result<Output, Refused> {
         }
         let list_form = clause.parameter("as") == Some("PartialObjectMetadataList");
         return Ok(Output { encoding, transform, list_form, transform_beta: version == Some("v1beta1") });
+    }
+    if clauses(accept).iter().any(|clause| clause.encoding().is_some()) {
+        // The encoding would do, but there is no such form.
+        let known = WRITTEN.join(", ");
+        let text = format!("only the following media types are accepted: {known}");
+        return Err(Status::failure(406, "NotAcceptable", text).into());
     }
     Err(Status::not_acceptable(&WRITTEN).with_details(StatusDetails::default()).into())
 }
@@ -130,7 +141,9 @@ pub fn aggregated_discovery(accept: Option<&str>) -> Option<&'static str> {
         }
         match (clause.parameter("as"), clause.parameter("g"), clause.parameter("v")) {
             (Some("APIGroupDiscoveryList"), Some("apidiscovery.k8s.io"), Some("v2")) => return Some("v2"),
-            (Some("APIGroupDiscoveryList"), Some("apidiscovery.k8s.io"), Some("v2beta1")) => return Some("v2beta1"),
+            (Some("APIGroupDiscoveryList"), Some("apidiscovery.k8s.io"), Some("v2beta1")) => {
+                return Some("v2beta1");
+            }
             (None, _, _) => return None,
             _ => {}
         }
@@ -204,7 +217,10 @@ mod tests {
         let falls_back = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,\
                           application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
         assert_eq!(output(Some(falls_back)).unwrap().transform, Transform::Partial);
-        assert_eq!(output(Some("application/json;q=0.1,application/yaml;q=0.5")).unwrap().encoding, Encoding::Yaml);
+        assert_eq!(
+            output(Some("application/json;q=0.1,application/yaml;q=0.5")).unwrap().encoding,
+            Encoding::Yaml
+        );
         assert!(output(Some("text/html")).is_err());
         assert!(output(Some("application/*")).is_err());
         assert_eq!(output(None).unwrap(), Output::default());

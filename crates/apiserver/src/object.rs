@@ -260,7 +260,9 @@ mod tests {
 
     #[test]
     fn heads_are_read_without_the_rest() {
-        let head = Head::read(br#"{"metadata":{"name":"a","labels":{"x":"y"},"finalizers":["f"]},"spec":{"deep":[1]}}"#);
+        let head = Head::read(
+            br#"{"metadata":{"name":"a","labels":{"x":"y"},"finalizers":["f"]},"spec":{"deep":[1]}}"#,
+        );
         assert_eq!((head.metadata.name.as_str(), head.metadata.finalizers.len()), ("a", 1));
     }
 }

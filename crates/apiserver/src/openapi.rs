@@ -18,7 +18,8 @@ pub fn index(server: &ApiServer) -> Result<Response<Body>, Refused> {
     let mut paths = Map::new();
     for group in registry.groups() {
         for version in registry.versions(&group) {
-            let path = if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") };
+            let path =
+                if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") };
             // The hash names the state of the kinds, so that clients may keep what they have read.
             let url = format!("/openapi/v3/{path}?hash={}", hash(&registry, &group, &version));
             paths.insert(path, json!({"serverRelativeURL": url}));
@@ -60,7 +61,10 @@ pub fn document(server: &ApiServer, path: &str) -> Result<Response<Body>, Refuse
     let mut paths = Map::new();
     for (kind, index) in kinds {
         let name = schema_name(&kind.group, version, &kind.kind);
-        schemas.insert(name.clone(), root(kind, version, kind.versions[index].schema(), "#/components/schemas/"));
+        schemas.insert(
+            name.clone(),
+            root(kind, version, kind.versions[index].schema(), "#/components/schemas/"),
+        );
         add_paths(kind, version, &name, &mut paths);
     }
     schemas.insert(META_NAME.to_owned(), metadata_schema());
@@ -77,7 +81,9 @@ pub fn document(server: &ApiServer, path: &str) -> Result<Response<Body>, Refuse
 
 /// `/openapi/v2`: everything in one document.
 pub fn version_two(server: &ApiServer, accept: Option<&str>) -> Result<Response<Body>, Refused> {
-    if accept.is_some_and(|accept| accept.contains("protobuf") && !accept.contains("json") && !accept.contains("*/*")) {
+    if accept.is_some_and(|accept| {
+        accept.contains("protobuf") && !accept.contains("json") && !accept.contains("*/*")
+    }) {
         return Err(machinery::status::Status::not_acceptable(&["application/json"]).into());
     }
     let registry = server.registry();
@@ -116,10 +122,13 @@ fn schema_name(group: &str, version: &str, kind: &str) -> String {
 fn root(kind: &Kind, version: &str, schema: &Schema, references: &str) -> Value {
     let mut value = written(schema);
     value["type"] = json!("object");
-    if let Some(properties) = value.as_object_mut().map(|map| map.entry("properties").or_insert_with(|| json!({}))) {
+    if let Some(properties) =
+        value.as_object_mut().map(|map| map.entry("properties").or_insert_with(|| json!({})))
+    {
         properties["apiVersion"] = json!({"type": "string"});
         properties["kind"] = json!({"type": "string"});
-        properties["metadata"] = json!({"allOf": [{"$ref": format!("{references}{META_NAME}")}], "default": {}});
+        properties["metadata"] =
+            json!({"allOf": [{"$ref": format!("{references}{META_NAME}")}], "default": {}});
     }
     value["x-kubernetes-group-version-kind"] =
         json!([{"group": &*kind.group, "version": version, "kind": &*kind.kind}]);
@@ -140,7 +149,9 @@ fn written(schema: &Schema) -> Value {
     if let Some(kind) = kind {
         value.insert("type".into(), json!(kind));
     }
-    for (name, text) in [("format", &schema.format), ("description", &schema.description), ("title", &schema.title)] {
+    for (name, text) in
+        [("format", &schema.format), ("description", &schema.description), ("title", &schema.title)]
+    {
         if let Some(text) = text {
             value.insert(name.into(), json!(**text));
         }
@@ -213,7 +224,11 @@ fn metadata_schema() -> Value {
 
 /// Paths of a kind: enough for a client to find which verbs take which parameters.
 fn add_paths(kind: &Kind, version: &str, schema: &str, paths: &mut Map<String, Value>) {
-    let base = if kind.group.is_empty() { format!("/api/{version}") } else { format!("/apis/{}/{version}", kind.group) };
+    let base = if kind.group.is_empty() {
+        format!("/api/{version}")
+    } else {
+        format!("/apis/{}/{version}", kind.group)
+    };
     let scope = if kind.namespaced { "/namespaces/{namespace}" } else { "" };
     let gvk = json!({"group": &*kind.group, "version": version, "kind": &*kind.kind});
     let reference = json!({"$ref": format!("#/components/schemas/{schema}")});

@@ -68,7 +68,8 @@ pub fn route(path: &str) -> Route {
 }
 
 fn resource_path(group: &str, version: &str, segments: &[&str]) -> ResourcePath {
-    let mut path = ResourcePath { group: group.to_owned(), version: version.to_owned(), ..ResourcePath::default() };
+    let mut path =
+        ResourcePath { group: group.to_owned(), version: version.to_owned(), ..ResourcePath::default() };
     let mut segments = segments;
     if let [first, rest @ ..] = segments
         && *first == "watch"
@@ -101,7 +102,7 @@ fn fill_object(path: &mut ResourcePath, segments: &[&str]) {
 
 /// Percent-decoding; in a query a plus sign is a space. Broken escapes stay as they are.
 pub(crate) fn decode(text: &str, query: bool) -> String {
-    if !text.contains('%') && !(query && text.contains('+')) {
+    if !(text.contains('%') || query && text.contains('+')) {
         return text.to_owned();
     }
     let bytes = text.as_bytes();
@@ -165,8 +166,11 @@ impl Query {
         let Some(text) = self.text(name) else { return Ok(None) };
         let parsed = text.parse::<i64>();
         parsed.map(Some).map_err(|_| {
-            Status::bad_request(format!("strconv.ParseInt: parsing {}: invalid syntax", machinery::status::quote(text)))
-                .into()
+            Status::bad_request(format!(
+                "strconv.ParseInt: parsing {}: invalid syntax",
+                machinery::status::quote(text)
+            ))
+            .into()
         })
     }
 }
@@ -291,7 +295,11 @@ pub fn delete_options(query: &Query, body: Option<&Value>) -> Result<DeleteOptio
     Ok(options)
 }
 
-fn propagation(policy: Option<&str>, orphan: Option<bool>, errors: &mut Vec<FieldError>) -> Option<Propagation> {
+fn propagation(
+    policy: Option<&str>,
+    orphan: Option<bool>,
+    errors: &mut Vec<FieldError>,
+) -> Option<Propagation> {
     let chosen = match policy {
         None => None,
         Some("Foreground") => Some(Propagation::Foreground),
@@ -309,7 +317,12 @@ fn propagation(policy: Option<&str>, orphan: Option<bool>, errors: &mut Vec<Fiel
     match (policy, orphan) {
         (Some(policy), Some(_)) => {
             let detail = "orphanDependents and deletionPropagation cannot be both set";
-            errors.push(FieldError::new("propagationPolicy", FieldErrorKind::Invalid, Some(policy.into()), detail));
+            errors.push(FieldError::new(
+                "propagationPolicy",
+                FieldErrorKind::Invalid,
+                Some(policy.into()),
+                detail,
+            ));
             chosen
         }
         (None, Some(true)) => Some(Propagation::Orphan),
@@ -324,14 +337,18 @@ mod tests {
 
     #[test]
     fn paths_are_read_into_their_parts() {
-        let Route::Resource(path) = route("/api/v1/namespaces/a/configmaps/b") else { panic!("not a resource") };
+        let Route::Resource(path) = route("/api/v1/namespaces/a/configmaps/b") else {
+            panic!("not a resource")
+        };
         assert_eq!(
             (path.namespace.as_deref(), path.resource.as_str(), path.name.as_deref()),
             (Some("a"), "configmaps", Some("b"))
         );
         let Route::Resource(path) = route("/api/v1/namespaces/a/status") else { panic!("not a resource") };
         assert_eq!((path.resource.as_str(), path.subresource.as_deref()), ("namespaces", Some("status")));
-        let Route::Resource(path) = route("/apis/x.io/v1/watch/namespaces/n/things") else { panic!("not a resource") };
+        let Route::Resource(path) = route("/apis/x.io/v1/watch/namespaces/n/things") else {
+            panic!("not a resource")
+        };
         assert!(path.watch_prefix && path.resource == "things");
         assert_eq!(route("/apis/x.io"), Route::Group("x.io".into()));
         assert_eq!(route("/api"), Route::CoreVersions);

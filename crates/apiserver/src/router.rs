@@ -13,7 +13,12 @@ use crate::server::ApiServer;
 use crate::{Refused, answer, discovery, openapi, subresource, verbs};
 
 /// Answers a request.
-pub async fn answer(server: &ApiServer, user: User, parts: http::request::Parts, body: Bytes) -> Response<Body> {
+pub async fn answer(
+    server: &ApiServer,
+    user: User,
+    parts: http::request::Parts,
+    body: Bytes,
+) -> Response<Body> {
     let route = request::route(parts.uri.path());
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     match route {
@@ -56,7 +61,12 @@ fn unnamed(
     }
 }
 
-fn other(server: &ApiServer, path: &str, query: &Query, accept: Option<&str>) -> Result<Response<Body>, Refused> {
+fn other(
+    server: &ApiServer,
+    path: &str,
+    query: &Query,
+    accept: Option<&str>,
+) -> Result<Response<Body>, Refused> {
     match path {
         "/version" | "/version/" => {
             let version = server.version();
@@ -139,8 +149,15 @@ async fn resource(
             answer::no_such_page()
         };
     };
+    // A custom kind of the other scope is not found at all.
+    let kind = &resource.kind;
+    let whole = path.name.is_none() && matches!(verb, Some("list" | "watch"));
+    if kind.custom() && kind.namespaced != path.namespace.is_some() && !(kind.namespaced && whole) {
+        return answer::no_such_page();
+    }
     let Some(verb) = verb else { return answer::refusal(&Status::method_unknown()) };
-    let deprecation = resource.version().deprecation.clone().or(resource.kind.strategy.warning.map(str::to_owned));
+    let deprecation =
+        resource.version().deprecation.clone().or(resource.kind.strategy.warning.map(str::to_owned));
     let mut exchange = Exchange {
         server: server.clone(),
         resource,
@@ -153,12 +170,17 @@ async fn resource(
         body,
         warnings: deprecation.into_iter().collect(),
     };
-    let mut response = dispatch(&mut exchange, verb, parts).await.unwrap_or_else(|status| answer::refusal(&status));
+    let mut response =
+        dispatch(&mut exchange, verb, parts).await.unwrap_or_else(|status| answer::refusal(&status));
     answer::add_warnings(&mut response, &exchange.warnings);
     response
 }
 
-async fn dispatch(exchange: &mut Exchange, verb: &str, parts: http::request::Parts) -> Result<Response<Body>, Refused> {
+async fn dispatch(
+    exchange: &mut Exchange,
+    verb: &str,
+    parts: http::request::Parts,
+) -> Result<Response<Body>, Refused> {
     check_scope(exchange, verb)?;
     if exchange.path.subresource.is_some() {
         return subresource::answer(exchange, verb, parts).await;

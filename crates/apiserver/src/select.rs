@@ -22,11 +22,15 @@ impl Selector {
     pub fn parse(query: &Query, resource: &Resolved) -> Result<Self, Refused> {
         let labels = match query.text("labelSelector") {
             None => LabelSelector::everything(),
-            Some(text) => LabelSelector::parse(text).map_err(|error| Status::bad_request(error.to_string()))?,
+            Some(text) => {
+                LabelSelector::parse(text).map_err(|error| Status::bad_request(error.to_string()))?
+            }
         };
         let fields = match query.text("fieldSelector") {
             None => FieldSelector::default(),
-            Some(text) => FieldSelector::parse(text).map_err(|error| Status::bad_request(error.to_string()))?,
+            Some(text) => {
+                FieldSelector::parse(text).map_err(|error| Status::bad_request(error.to_string()))?
+            }
         };
         let mut looked_at = Vec::new();
         for requirement in fields.requirements() {
@@ -44,8 +48,10 @@ impl Selector {
 
     /// Selects the object of this name.
     pub fn named(name: &str) -> Self {
-        let escaped: String =
-            name.chars().flat_map(|part| matches!(part, ',' | '=' | '\\').then_some('\\').into_iter().chain([part])).collect();
+        let escaped: String = name
+            .chars()
+            .flat_map(|part| matches!(part, ',' | '=' | '\\').then_some('\\').into_iter().chain([part]))
+            .collect();
         let fields = FieldSelector::parse(&format!("metadata.name={escaped}")).unwrap_or_default();
         Self { labels: LabelSelector::everything(), fields, looked_at: Vec::new() }
     }
@@ -95,7 +101,8 @@ fn unknown_field(field: &str, resource: &Resolved) -> Refused {
             return Status::bad_request(format!("field label not supported: {field}")).into();
         }
         let known = known.join(", ");
-        return Status::bad_request(format!("\"{field}\" is not a known field selector: only {known}")).into();
+        return Status::bad_request(format!("\"{field}\" is not a known field selector: only {known}"))
+            .into();
     }
     Status::bad_request(format!("field label not supported: {field}")).into()
 }

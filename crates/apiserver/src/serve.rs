@@ -78,15 +78,21 @@ pub async fn serve_stream<S>(server: ApiServer, stream: S, user: User)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = tower::ServiceExt::<Request<Incoming>>::map_request(server, move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(user.clone());
-        request
-    });
+    let service =
+        tower::ServiceExt::<Request<Incoming>>::map_request(server, move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(user.clone());
+            request
+        });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // Thousands of idle connections are usual: their buffers start small.
     builder.http1().max_buf_size(64 * 1024);
-    builder.http2().max_concurrent_streams(1000).initial_stream_window_size(256 * 1024).initial_connection_window_size(1024 * 1024);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+    builder
+        .http2()
+        .max_concurrent_streams(1000)
+        .initial_stream_window_size(256 * 1024)
+        .initial_connection_window_size(1024 * 1024);
+    let connection =
+        builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a connection ended with an error");
     }

@@ -1,5 +1,7 @@
 //! Strategic merge patch of built-in kinds: a merge patch that knows lists by the keys of their items.
 
+use std::collections::BTreeMap;
+
 use machinery::schema::{ListType, MapType, Schema};
 use serde_json::{Map, Value};
 
@@ -54,6 +56,7 @@ pub fn apply(schema: &Schema, target: &mut Value, patch: &Value) -> Result<(), S
     if let Some(Value::Array(kept)) = changes.get(RETAIN) {
         members.retain(|name, _| kept.iter().any(|kept| kept.as_str() == Some(name)));
     }
+    let before: BTreeMap<String, Vec<Value>> = merged_lists(schema, members, changes);
     for (name, change) in changes.iter().filter(|(name, _)| !name.starts_with('$')) {
         if change.is_null() {
             members.remove(name);
@@ -78,15 +81,46 @@ pub fn apply(schema: &Schema, target: &mut Value, patch: &Value) -> Result<(), S
             list.retain(|item| !items.contains(item));
         }
     }
-    for (name, order) in changes {
-        if let (Some(list), Value::Array(order)) = (name.strip_prefix(ORDER), order) {
-            check_order(schema.member(list), changes.get(list), order)?;
-            if let Some(Value::Array(items)) = members.get_mut(list) {
-                reorder(schema.member(list), items, order);
-            }
+    for (name, original) in before {
+        let child = schema.member(&name);
+        if let (Some(order), Some(Value::Array(items))) =
+            (order_of(child, changes, &name)?, members.get_mut(&name))
+        {
+            reorder(child, items, &original, order);
         }
     }
     Ok(())
+}
+
+/// Lists that the patch merges or orders, as they were before.
+fn merged_lists(
+    schema: &Schema,
+    members: &Map<String, Value>,
+    changes: &Map<String, Value>,
+) -> BTreeMap<String, Vec<Value>> {
+    let mut lists = BTreeMap::new();
+    for name in changes.keys() {
+        let name = name.strip_prefix(ORDER).unwrap_or(name);
+        let merges = schema.member(name).is_some_and(|child| child.list_type != ListType::Atomic);
+        if let Some(Value::Array(items)) = members.get(name).filter(|_| merges) {
+            lists.insert(name.to_owned(), items.clone());
+        }
+    }
+    lists
+}
+
+/// The order that a patch gives a list: what it says, or the order of its own items.
+fn order_of<'a>(
+    schema: Option<&Schema>,
+    changes: &'a Map<String, Value>,
+    name: &str,
+) -> Result<Option<&'a [Value]>, StrategicError> {
+    let patch = changes.get(name);
+    if let Some(Value::Array(order)) = changes.get(&format!("{ORDER}{name}")) {
+        check_order(schema, patch, order)?;
+        return Ok(Some(order));
+    }
+    Ok(patch.and_then(Value::as_array).map(Vec::as_slice))
 }
 
 /// The key that items of a list are told apart by; the first where there are several.
@@ -135,14 +169,19 @@ fn identity<'a>(schema: Option<&Schema>, item: &'a Value) -> &'a Value {
     merge_key(schema).and_then(|key| item.get(key)).unwrap_or(item)
 }
 
-fn check_order(schema: Option<&Schema>, patch: Option<&Value>, order: &[Value]) -> Result<(), StrategicError> {
+fn check_order(
+    schema: Option<&Schema>,
+    patch: Option<&Value>,
+    order: &[Value],
+) -> Result<(), StrategicError> {
     let items = patch.and_then(Value::as_array).into_iter().flatten();
     let items: Vec<&Value> = items.filter(|item| item.get(DIRECTIVE).is_none()).collect();
     let mut positions = order.iter();
     for item in &items {
         let found = positions.any(|wanted| identity(schema, wanted) == identity(schema, item));
         if !found {
-            let text = |items: &[&Value]| items.iter().map(|item| item.to_string()).collect::<Vec<_>>().join(" ");
+            let text =
+                |items: &[&Value]| items.iter().map(|item| item.to_string()).collect::<Vec<_>>().join(" ");
             return Err(StrategicError::Order {
                 patch: text(&items),
                 order: text(&order.iter().collect::<Vec<_>>()),
@@ -152,19 +191,28 @@ fn check_order(schema: Option<&Schema>, patch: Option<&Value>, order: &[Value]) 
     Ok(())
 }
 
-/// Puts the items that the order names into that order; others stay behind the one they followed.
-fn reorder(schema: Option<&Schema>, items: &mut Vec<Value>, order: &[Value]) {
-    let place = |item: &Value| order.iter().position(|wanted| identity(schema, wanted) == identity(schema, item));
-    let mut named: Vec<Value> = Vec::new();
-    let mut others: Vec<(usize, Value)> = Vec::new();
-    for (index, item) in std::mem::take(items).into_iter().enumerate() {
-        if place(&item).is_some() { named.push(item) } else { others.push((index, item)) }
+/// Puts the items that the order names into that order, between the others, which keep theirs: of two neighbours the one
+/// that stood first before goes first, if both stood there; else the one that the order names.
+fn reorder(schema: Option<&Schema>, items: &mut Vec<Value>, original: &[Value], order: &[Value]) {
+    let place = |list: &[Value], item: &Value| {
+        list.iter().position(|other| identity(schema, other) == identity(schema, item))
+    };
+    let (mut named, mut others): (Vec<Value>, Vec<Value>) =
+        std::mem::take(items).into_iter().partition(|item| place(order, item).is_some());
+    named.sort_by_key(|item| place(order, item));
+    others.sort_by_key(|item| place(original, item));
+    let mut named = named.into_iter().peekable();
+    let mut others = others.into_iter().peekable();
+    while let Some(other) = others.peek() {
+        let first = named.peek().map(|item| (place(original, other), place(original, item)));
+        let next = match first {
+            Some((Some(other), Some(item))) if other < item => others.next(),
+            Some(_) => named.next(),
+            None => others.next(),
+        };
+        items.extend(next);
     }
-    named.sort_by_key(|item| place(item).unwrap_or(usize::MAX));
-    for (index, item) in others {
-        named.insert(index.min(named.len()), item);
-    }
-    *items = named;
+    items.extend(named);
 }
 
 /// A value without directives, as it is stored where nothing was before.
@@ -213,10 +261,14 @@ mod tests {
 
     #[test]
     fn orders_and_deletions_of_plain_items() {
-        let event = patched("Event", json!({"count": 1, "message": "m"}), json!({"count": 2, "message": null}));
+        let event =
+            patched("Event", json!({"count": 1, "message": "m"}), json!({"count": 2, "message": null}));
         assert_eq!(event, json!({"count": 2}));
         let pod = json!({"spec": {"containers": [{"name": "a"}, {"name": "b"}]}});
         let patch = json!({"spec": {"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]}});
-        assert_eq!(patched("Pod", pod, patch), json!({"spec": {"containers": [{"name": "b"}, {"name": "a"}]}}));
+        assert_eq!(
+            patched("Pod", pod, patch),
+            json!({"spec": {"containers": [{"name": "b"}, {"name": "a"}]}})
+        );
     }
 }

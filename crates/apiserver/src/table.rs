@@ -76,7 +76,8 @@ fn include(exchange: &Exchange) -> Result<IncludeObject, Refused> {
         return Ok(IncludeObject::Metadata);
     }
     IncludeObject::parse(given).ok_or_else(|| {
-        let error = FieldError::invalid("includeObject", given, "must be 'Metadata', 'Object', 'None', or empty");
+        let error =
+            FieldError::invalid("includeObject", given, "must be 'Metadata', 'Object', 'None', or empty");
         let error = format!("{}: {}", error.path, error.body());
         Status::bad_request(format!("Unable to convert to Table as requested: {error}")).into()
     })
@@ -166,8 +167,10 @@ mod cells {
 
     fn node_roles(object: &Value) -> String {
         let labels = object.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
-        let roles: Vec<&str> =
-            labels.filter_map(|(name, _)| name.strip_prefix("node-role.kubernetes.io/")).filter(|role| !role.is_empty()).collect();
+        let roles: Vec<&str> = labels
+            .filter_map(|(name, _)| name.strip_prefix("node-role.kubernetes.io/"))
+            .filter(|role| !role.is_empty())
+            .collect();
         if roles.is_empty() { "<none>".to_owned() } else { roles.join(",") }
     }
 
@@ -233,7 +236,8 @@ mod cells {
 
     fn selector(object: &Value) -> String {
         let labels = object.pointer("/spec/selector").and_then(Value::as_object).into_iter().flatten();
-        let labels: Vec<String> = labels.map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default())).collect();
+        let labels: Vec<String> =
+            labels.map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default())).collect();
         if labels.is_empty() { "<none>".to_owned() } else { labels.join(",") }
     }
 }

@@ -104,8 +104,12 @@ async fn objects_come_change_and_go() {
     let (_, changed) = merge(&server, &format!("{MAPS}/a"), json!({"data": {"k": "w"}})).await;
     assert_ne!(changed["metadata"]["resourceVersion"], made["metadata"]["resourceVersion"]);
     let (_, same) = merge(&server, &format!("{MAPS}/a"), json!({"data": {"k": "w"}})).await;
-    assert_eq!(same["metadata"]["resourceVersion"], changed["metadata"]["resourceVersion"], "nothing changed");
-    let stale = json!({"metadata": {"resourceVersion": made["metadata"]["resourceVersion"]}, "data": {"k": "z"}});
+    assert_eq!(
+        same["metadata"]["resourceVersion"], changed["metadata"]["resourceVersion"],
+        "nothing changed"
+    );
+    let stale =
+        json!({"metadata": {"resourceVersion": made["metadata"]["resourceVersion"]}, "data": {"k": "z"}});
     assert_eq!(merge(&server, &format!("{MAPS}/a"), stale).await.0, 409);
     assert_eq!(delete(&server, &format!("{MAPS}/a")).await.0, 200);
     assert_eq!(get(&server, &format!("{MAPS}/a")).await.0, 404);
@@ -123,14 +127,23 @@ async fn a_definition_serves_its_kind_at_once() {
     let server = server().await;
     let path = "/apis/example.com/v1/namespaces/default/things";
     assert_eq!(get(&server, path).await.0, 404);
-    assert_eq!(post(&server, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition()).await.0, 201);
+    assert_eq!(
+        post(&server, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition()).await.0,
+        201
+    );
     let thing = json!({"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "a"}, "spec": {"n": 1, "zzz": 2}});
     let (code, made) = post(&server, path, thing).await;
     assert_eq!((code, &made["spec"]), (201, &json!({"n": 1, "d": "x"})));
-    let (_, changed) = merge(&server, &format!("{path}/a"), json!({"spec": {"n": 2}, "status": {"phase": "no"}})).await;
+    let (_, changed) =
+        merge(&server, &format!("{path}/a"), json!({"spec": {"n": 2}, "status": {"phase": "no"}})).await;
     assert_eq!((&changed["metadata"]["generation"], changed.get("status")), (&json!(2), None));
-    let (_, changed) = merge(&server, &format!("{path}/a/status"), json!({"status": {"phase": "up"}, "spec": {"n": 9}})).await;
-    assert_eq!((&changed["status"]["phase"], &changed["spec"]["n"], &changed["metadata"]["generation"]), (&json!("up"), &json!(2), &json!(2)));
+    let (_, changed) =
+        merge(&server, &format!("{path}/a/status"), json!({"status": {"phase": "up"}, "spec": {"n": 9}}))
+            .await;
+    assert_eq!(
+        (&changed["status"]["phase"], &changed["spec"]["n"], &changed["metadata"]["generation"]),
+        (&json!("up"), &json!(2), &json!(2))
+    );
     let (code, refused) = merge(&server, &format!("{path}/a"), json!({"spec": {"n": "text"}})).await;
     assert_eq!((code, &refused["reason"]), (422, &json!("Invalid")));
     let definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.example.com";
@@ -147,9 +160,11 @@ async fn apply_knows_its_owners() {
     assert_eq!(send(&server, "PATCH", &path, apply, config_map("a")).await.0, 201);
     let mut other = config_map("a");
     other["data"]["k"] = json!("other");
-    let (code, status) = send(&server, "PATCH", &format!("{MAPS}/a?fieldManager=two"), apply, other.clone()).await;
+    let (code, status) =
+        send(&server, "PATCH", &format!("{MAPS}/a?fieldManager=two"), apply, other.clone()).await;
     assert_eq!((code, &status["details"]["causes"][0]["field"]), (409, &json!(".data.k")));
-    let (code, taken) = send(&server, "PATCH", &format!("{MAPS}/a?fieldManager=two&force=true"), apply, other).await;
+    let (code, taken) =
+        send(&server, "PATCH", &format!("{MAPS}/a?fieldManager=two&force=true"), apply, other).await;
     assert_eq!((code, &taken["data"]["k"]), (200, &json!("other")));
 }
 
@@ -157,7 +172,9 @@ async fn apply_knows_its_owners() {
 async fn a_watch_tells_what_is_there_and_what_happens() {
     let server = server().await;
     post(&server, MAPS, config_map("a")).await;
-    let uri = format!("{MAPS}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true");
+    let uri = format!(
+        "{MAPS}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+    );
     let request = Request::builder().uri(uri).body(Full::new(Bytes::new())).unwrap();
     let mut body = server.clone().oneshot(request).await.unwrap().into_body();
     let mut lines = Vec::new();
@@ -191,7 +208,10 @@ async fn leaving_a_selector_looks_like_a_deletion() {
     let mut body = server.clone().oneshot(request).await.unwrap().into_body();
     let chunk = body.frame().await.unwrap().unwrap().into_data().unwrap();
     let event: Value = serde_json::from_slice(&chunk).unwrap();
-    assert_eq!((&event["type"], &event["object"]["metadata"]["labels"]["l"]), (&json!("DELETED"), &json!("1")));
+    assert_eq!(
+        (&event["type"], &event["object"]["metadata"]["labels"]["l"]),
+        (&json!("DELETED"), &json!("1"))
+    );
     assert_eq!(event["object"]["metadata"]["resourceVersion"], left["metadata"]["resourceVersion"]);
 }
 
@@ -202,7 +222,10 @@ async fn pages_keep_their_snapshot() {
         post(&server, MAPS, config_map(name)).await;
     }
     let (_, first) = get(&server, &format!("{MAPS}?limit=2")).await;
-    assert_eq!((first["items"].as_array().unwrap().len(), &first["metadata"]["remainingItemCount"]), (2, &json!(1)));
+    assert_eq!(
+        (first["items"].as_array().unwrap().len(), &first["metadata"]["remainingItemCount"]),
+        (2, &json!(1))
+    );
     post(&server, MAPS, config_map("d")).await;
     let token = first["metadata"]["continue"].as_str().unwrap();
     let (_, second) = get(&server, &format!("{MAPS}?limit=2&continue={token}")).await;
@@ -308,7 +331,12 @@ async fn an_owner_that_never_was_is_gone() {
 #[tokio::test]
 async fn a_namespace_goes_with_what_is_in_it() {
     let server = server().await;
-    post(&server, "/api/v1/namespaces", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}})).await;
+    post(
+        &server,
+        "/api/v1/namespaces",
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}}),
+    )
+    .await;
     post(&server, "/api/v1/namespaces/team/configmaps", config_map("a")).await;
     let (code, marked) = delete(&server, "/api/v1/namespaces/team").await;
     assert_eq!((code, &marked["status"]["phase"]), (200, &json!("Terminating")));

@@ -95,9 +95,8 @@ async fn judge_owners(server: &ApiServer, graph: &Graph, key: &Arc<str>) {
         return;
     }
     // A dependent that itself has dependents and whose owner waits goes in the same manner.
-    let propagation = if any(Standing::Waiting) && !graph.dependents(&node.uid).is_empty() {
-        Propagation::Foreground
-    } else if node.foreground {
+    let waits = any(Standing::Waiting) && !graph.dependents(&node.uid).is_empty();
+    let propagation = if waits || node.foreground {
         Propagation::Foreground
     } else if node.orphans {
         Propagation::Orphan
@@ -127,7 +126,8 @@ async fn delete_dependents(server: &ApiServer, graph: &Graph, key: &Arc<str>, ui
     let mut blocked = false;
     for dependent in graph.dependents(uid) {
         let Some(node) = graph.node(&dependent) else { continue };
-        blocked |= node.owners.iter().any(|owner| owner.uid == uid && owner.block_owner_deletion == Some(true));
+        blocked |=
+            node.owners.iter().any(|owner| owner.uid == uid && owner.block_owner_deletion == Some(true));
         if !node.deleting {
             Box::pin(judge_owners(server, graph, &dependent)).await;
         }
@@ -155,7 +155,8 @@ async fn rewrite(server: &ApiServer, key: &str, change: impl Fn(&mut Value)) {
         if new == old {
             return;
         }
-        let over = object::deleting(&new) && object::finalizers(&new).is_empty() && !verbs::write::lives_on(&new);
+        let over =
+            object::deleting(&new) && object::finalizers(&new).is_empty() && !verbs::write::lives_on(&new);
         let (next, last) = (Encoded::new(&new), Encoded::new(&old));
         let put = move |revision| {
             if over {
@@ -171,7 +172,11 @@ async fn rewrite(server: &ApiServer, key: &str, change: impl Fn(&mut Value)) {
                 return;
             }
             Ok(_) => {
-                if over && let Some(definition) = kind_of(server, key).filter(|kind| kind.terminating).and_then(|kind| kind.definition.clone()) {
+                if over
+                    && let Some(definition) = kind_of(server, key)
+                        .filter(|kind| kind.terminating)
+                        .and_then(|kind| kind.definition.clone())
+                {
                     crate::kinds::definition::instance_gone(server, &definition).await;
                 }
                 return;
@@ -182,8 +187,11 @@ async fn rewrite(server: &ApiServer, key: &str, change: impl Fn(&mut Value)) {
 
 async fn drop_finalizer(server: &ApiServer, key: &str, finalizer: &str) {
     rewrite(server, key, |object| {
-        let kept: Vec<String> =
-            object::finalizers(object).into_iter().filter(|name| *name != finalizer).map(str::to_owned).collect();
+        let kept: Vec<String> = object::finalizers(object)
+            .into_iter()
+            .filter(|name| *name != finalizer)
+            .map(str::to_owned)
+            .collect();
         object::set_meta(object, "finalizers", if kept.is_empty() { Value::Null } else { kept.into() });
     })
     .await;
@@ -211,10 +219,12 @@ async fn empty_namespace(server: &ApiServer, graph: &Graph, key: &Arc<str>) {
         }
     }
     // The graph may be behind what has just been deleted: the store knows.
-    let left: Vec<&Arc<str>> = contents.iter().filter(|content| server.store().get(content).is_some()).collect();
+    let left: Vec<&Arc<str>> =
+        contents.iter().filter(|content| server.store().get(content).is_some()).collect();
     let now = crate::time_text(server.now());
     if !left.is_empty() {
-        let names: Vec<String> = left.iter().filter_map(|key| resource_of(key)).map(|(_, plural)| plural.to_owned()).collect();
+        let names: Vec<String> =
+            left.iter().filter_map(|key| resource_of(key)).map(|(_, plural)| plural.to_owned()).collect();
         let message = format!("Some resources are remaining: {}", counted(&names));
         rewrite(server, key, |object| {
             set_condition(object, "NamespaceContentRemaining", "True", "SomeResourcesRemain", &message, &now);
@@ -237,5 +247,9 @@ fn counted(names: &[String]) -> String {
     for name in names {
         *counts.entry(name).or_default() += 1;
     }
-    counts.iter().map(|(name, count)| format!("{name} has {count} resource instances")).collect::<Vec<_>>().join(", ")
+    counts
+        .iter()
+        .map(|(name, count)| format!("{name} has {count} resource instances"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

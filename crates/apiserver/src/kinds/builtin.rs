@@ -60,6 +60,7 @@ fn kind(row: Row) -> Kind {
         served: true,
         deprecation: None,
         schema: SchemaSource::Shape(row.shape.into(), std::sync::OnceLock::new()),
+        embeds: false,
         columns: row.columns.into_iter().map(column).collect(),
         status: row.status,
         scale,
@@ -86,7 +87,11 @@ fn kind(row: Row) -> Kind {
 
 fn column(row: ColumnRow) -> Column {
     let made = row.path.is_empty();
-    let description = if matches!(row.name.as_str(), "Age" | "Created At") { machinery::table::Column::age().description } else { String::new() };
+    let description = if matches!(row.name.as_str(), "Age" | "Created At") {
+        machinery::table::Column::age().description
+    } else {
+        String::new()
+    };
     let printed = machinery::table::Column {
         name: row.name,
         column_type: ColumnType::parse(&row.kind).unwrap_or(ColumnType::Scalar(SchemaType::String)),

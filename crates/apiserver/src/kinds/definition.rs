@@ -108,7 +108,8 @@ fn uninstall(server: &ApiServer, name: &str) {
 
 /// Deletes all objects of a definition that is being deleted, and then lets the definition go.
 async fn sweep(server: &ApiServer, name: &str) {
-    set_terminating(server, name, "InstanceDeletionInProgress", "CustomResource deletion is in progress").await;
+    set_terminating(server, name, "InstanceDeletionInProgress", "CustomResource deletion is in progress")
+        .await;
     let Some((plural, group)) = name.split_once('.') else { return };
     let registry = server.registry();
     if let Some(kind) = registry.find(group, plural) {
@@ -137,7 +138,8 @@ pub async fn instance_gone(server: &ApiServer, name: &str) {
     loop {
         let Some(entry) = server.store().get(&key) else { return };
         let mut definition = object::parse(&entry.value);
-        let mut finalizers: Vec<String> = object::finalizers(&definition).into_iter().map(str::to_owned).collect();
+        let mut finalizers: Vec<String> =
+            object::finalizers(&definition).into_iter().map(str::to_owned).collect();
         if !object::deleting(&definition) || !finalizers.iter().any(|name| name == CLEANUP) {
             return;
         }
@@ -186,7 +188,8 @@ async fn set_terminating(server: &ApiServer, name: &str, reason: &str, message: 
 /// Status of a condition.
 pub fn condition<'a>(definition: &'a Value, name: &str) -> Option<&'a str> {
     let conditions = definition.pointer("/status/conditions")?.as_array()?;
-    let condition = conditions.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some(name))?;
+    let condition =
+        conditions.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some(name))?;
     condition.get("status")?.as_str()
 }
 
@@ -206,7 +209,9 @@ pub fn set_condition(
     }
     let Some(list) = list.as_array_mut() else { return false };
     let wanted = json!({"type": name, "status": status, "reason": reason, "message": message, "lastTransitionTime": now});
-    let Some(found) = list.iter_mut().find(|condition| condition.get("type").and_then(Value::as_str) == Some(name)) else {
+    let Some(found) =
+        list.iter_mut().find(|condition| condition.get("type").and_then(Value::as_str) == Some(name))
+    else {
         list.push(wanted);
         return true;
     };
@@ -238,7 +243,8 @@ fn accept_names(server: &ApiServer, definition: &mut Value) {
     let own = object::name(definition).to_owned();
     let (mut resources, mut kinds) = (Vec::new(), Vec::new());
     for other in server.reader().list(DEFINITIONS.0, DEFINITIONS.1, None) {
-        if other.pointer("/spec/group").and_then(Value::as_str) != Some(&group) || object::name(&other) == own {
+        if other.pointer("/spec/group").and_then(Value::as_str) != Some(&group) || object::name(&other) == own
+        {
             continue;
         }
         let Some(names) = other.pointer("/status/acceptedNames") else { continue };
@@ -263,7 +269,14 @@ fn accept_names(server: &ApiServer, definition: &mut Value) {
         Some((reason, message)) => {
             set_condition(definition, "NamesAccepted", "False", reason, &message, &now);
             if condition(definition, "Established") != Some("True") {
-                set_condition(definition, "Established", "False", "NotAccepted", "not all names are accepted", &now);
+                set_condition(
+                    definition,
+                    "Established",
+                    "False",
+                    "NotAccepted",
+                    "not all names are accepted",
+                    &now,
+                );
             }
         }
     }
@@ -299,7 +312,8 @@ fn grant(
             copy_list(wanted, accepted, member);
         }
         if member == "singular" {
-            let busy: Vec<String> = texts(wanted, "shortNames").into_iter().filter(|name| resources.contains(name)).collect();
+            let busy: Vec<String> =
+                texts(wanted, "shortNames").into_iter().filter(|name| resources.contains(name)).collect();
             if let Some(name) = busy.first() {
                 refused = Some(("ShortNamesConflict", format!("\"{name}\" is already in use")));
             } else if let Some(accepted) = accepted.as_object_mut() {
@@ -329,9 +343,11 @@ fn kind(definition: &Value) -> Option<Kind> {
     let spec = definition.get("spec")?;
     let names = definition.pointer("/status/acceptedNames")?;
     let mut described: Vec<&Value> = spec.get("versions")?.as_array()?.iter().collect();
-    let storage_name = described.iter().find(|version| flag(version, "storage")).map(|version| text(version, "name"))?;
+    let storage_name =
+        described.iter().find(|version| flag(version, "storage")).map(|version| text(version, "name"))?;
     described.sort_by(|left, right| compare_versions(text(left, "name"), text(right, "name")));
-    let versions: Vec<Version> = described.into_iter().map(|described| version(spec, names, described)).collect();
+    let versions: Vec<Version> =
+        described.into_iter().map(|described| version(spec, names, described)).collect();
     let storage = versions.iter().position(|version| &*version.name == storage_name)?;
     Some(Kind {
         group: text(spec, "group").into(),
@@ -360,7 +376,9 @@ fn version(spec: &Value, names: &Value, described: &Value) -> Version {
     let name = text(described, "name");
     let schema = described.pointer("/schema/openAPIV3Schema").map(Schema::parse);
     // What cannot be read was refused when the definition was written.
-    let schema = schema.and_then(Result::ok).unwrap_or_else(|| Schema { preserve_unknown_fields: true, ..Schema::default() });
+    let schema = schema
+        .and_then(Result::ok)
+        .unwrap_or_else(|| Schema { preserve_unknown_fields: true, ..Schema::default() });
     let scale = described.pointer("/subresources/scale").map(|scale| ScalePaths {
         spec_replicas: members(text(scale, "specReplicasPath")),
         status_replicas: members(text(scale, "statusReplicasPath")),
@@ -375,6 +393,7 @@ fn version(spec: &Value, names: &Value, described: &Value) -> Version {
         name: name.into(),
         served: flag(described, "served"),
         deprecation,
+        embeds: crate::decode::embeds(&schema),
         schema: SchemaSource::Ready(Arc::new(schema)),
         columns: columns(described),
         status: described.pointer("/subresources/status").is_some(),
@@ -395,7 +414,8 @@ fn columns(described: &Value) -> Vec<Column> {
     match columns.filter(|columns| !columns.is_empty()) {
         // What is no column was refused when the definition was written.
         Some(columns) => {
-            let columns = columns.iter().filter_map(|column| machinery::table::Column::from_definition(column).ok());
+            let columns =
+                columns.iter().filter_map(|column| machinery::table::Column::from_definition(column).ok());
             columns.map(printed).collect()
         }
         None => vec![printed(machinery::table::Column::age())],

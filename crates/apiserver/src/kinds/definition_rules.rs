@@ -1,9 +1,10 @@
 //! What a CustomResourceDefinition must be like, and what it leaves unsaid.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use machinery::names::{dns_1035_label_problems, dns_subdomain_problems};
-use machinery::schema::Schema;
+use machinery::schema::{Schema, SchemaType};
 use machinery::status::{FieldError, FieldErrorKind};
 use serde_json::{Value, json};
 
@@ -40,7 +41,9 @@ pub fn default(definition: &mut Value) {
         names.entry("listKind").or_insert_with(|| Value::from(format!("{kind}List")));
     }
     for version in spec.get_mut("versions").and_then(Value::as_array_mut).into_iter().flatten() {
-        for column in version.get_mut("additionalPrinterColumns").and_then(Value::as_array_mut).into_iter().flatten() {
+        for column in
+            version.get_mut("additionalPrinterColumns").and_then(Value::as_array_mut).into_iter().flatten()
+        {
             let Some(column) = column.as_object_mut() else { continue };
             column.retain(|_, value| !value.is_null());
             if column.get("priority").and_then(Value::as_i64) == Some(0) {
@@ -52,7 +55,9 @@ pub fn default(definition: &mut Value) {
 
 /// Keeps the record of the versions that objects may be stored in.
 pub fn complete(definition: &mut Value, old: Option<&Value>) {
-    let storage = versions(definition).find(|version| flag(version, "storage")).map(|version| text(version, "name").to_owned());
+    let storage = versions(definition)
+        .find(|version| flag(version, "storage"))
+        .map(|version| text(version, "name").to_owned());
     if old.is_none() {
         let status = json!({
             "acceptedNames": {"kind": "", "plural": ""},
@@ -130,7 +135,8 @@ fn names(names: &Value, path: &str, errors: &mut Vec<FieldError>) {
         errors.extend(problems.into_iter().map(invalid));
     }
     for member in ["shortNames", "categories"] {
-        let list = names.get(member).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let list =
+            names.get(member).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         for (index, name) in list.enumerate() {
             let problems = dns_1035_label_problems(name);
             let invalid = |text| FieldError::invalid(format!("{path}.{member}[{index}]"), name, text);
@@ -139,13 +145,19 @@ fn names(names: &Value, path: &str, errors: &mut Vec<FieldError>) {
     }
     let (kind, list_kind) = (text(names, "kind"), text(names, "listKind"));
     if !kind.is_empty() && kind == list_kind {
-        errors.push(FieldError::invalid(format!("{path}.listKind"), list_kind, "kind and listKind may not be the same"));
+        errors.push(FieldError::invalid(
+            format!("{path}.listKind"),
+            list_kind,
+            "kind and listKind may not be the same",
+        ));
     }
 }
 
 /// Groups of the Kubernetes project itself need its approval.
 fn approval(definition: &Value, group: &str, errors: &mut Vec<FieldError>) {
-    let protected = ["k8s.io", "kubernetes.io"].iter().any(|suffix| group == *suffix || group.ends_with(&format!(".{suffix}")));
+    let protected = ["k8s.io", "kubernetes.io"]
+        .iter()
+        .any(|suffix| group == *suffix || group.ends_with(&format!(".{suffix}")));
     if !protected {
         return;
     }
@@ -160,7 +172,10 @@ fn approval(definition: &Value, group: &str, errors: &mut Vec<FieldError>) {
         let detail = "protected groups must have approval annotation \"api-approved.kubernetes.io\", see \
                       https://github.com/kubernetes/enhancements/pull/1111";
         errors.push(FieldError::required(path, detail));
-    } else if !given.starts_with("unapproved") && !given.starts_with("https://") && !given.starts_with("http://") {
+    } else if !given.starts_with("unapproved")
+        && !given.starts_with("https://")
+        && !given.starts_with("http://")
+    {
         let detail = "protected groups must have approval annotation \"api-approved.kubernetes.io\" with either a URL or a reason \
                       starting with \"unapproved\", see https://github.com/kubernetes/enhancements/pull/1111";
         errors.push(FieldError::invalid(path, given, detail));
@@ -174,14 +189,16 @@ fn all_versions(definition: &Value, old: Option<&Value>, errors: &mut Vec<FieldE
     let places = Places::of(&list);
     for (index, version) in list.iter().enumerate() {
         unique &= seen.insert(text(version, "name"));
-        let before = old.and_then(|old| versions(old).find(|other| text(other, "name") == text(version, "name")));
+        let before =
+            old.and_then(|old| versions(old).find(|other| text(other, "name") == text(version, "name")));
         one_version(version, before, index, places, errors);
     }
     let listed = || Value::from(list.iter().map(|version| (*version).clone()).collect::<Vec<_>>());
     if !unique {
         errors.push(FieldError::invalid("spec.versions", listed(), "must contain unique version names"));
     }
-    let storage: Vec<&str> = list.iter().filter(|version| flag(version, "storage")).map(|version| text(version, "name")).collect();
+    let storage: Vec<&str> =
+        list.iter().filter(|version| flag(version, "storage")).map(|version| text(version, "name")).collect();
     if storage.len() != 1 {
         let detail = "must have exactly one version marked as storage version";
         errors.push(FieldError::invalid("spec.versions", listed(), detail));
@@ -190,7 +207,12 @@ fn all_versions(definition: &Value, old: Option<&Value>, errors: &mut Vec<FieldE
 }
 
 /// The record of stored versions must name the storage version, and only versions that there are.
-fn stored_versions(definition: &Value, storage: &[&str], known: &BTreeSet<&str>, errors: &mut Vec<FieldError>) {
+fn stored_versions(
+    definition: &Value,
+    storage: &[&str],
+    known: &BTreeSet<&str>,
+    errors: &mut Vec<FieldError>,
+) {
     let path = "status.storedVersions";
     let list = definition.pointer("/status/storedVersions").and_then(Value::as_array);
     let stored: Vec<&str> = list.into_iter().flatten().filter_map(Value::as_str).collect();
@@ -206,7 +228,11 @@ fn stored_versions(definition: &Value, storage: &[&str], known: &BTreeSet<&str>,
         errors.push(FieldError::invalid(format!("{path}[{index}]"), *name, detail));
     }
     if let Some(name) = storage.last().filter(|name| !stored.contains(name)) {
-        errors.push(FieldError::invalid(path, Value::from(stored), format!("must have the storage version {name}")));
+        errors.push(FieldError::invalid(
+            path,
+            Value::from(stored),
+            format!("must have the storage version {name}"),
+        ));
     }
 }
 
@@ -220,7 +246,8 @@ struct Places {
 
 impl Places {
     fn of(versions: &[&Value]) -> Self {
-        let common = |member: &str| versions.windows(2).all(|pair| pair[0].get(member) == pair[1].get(member));
+        let common =
+            |member: &str| versions.windows(2).all(|pair| pair[0].get(member) == pair[1].get(member));
         Self {
             schema: common("schema"),
             columns: common("additionalPrinterColumns"),
@@ -229,9 +256,17 @@ impl Places {
     }
 }
 
-fn one_version(version: &Value, before: Option<&Value>, index: usize, places: Places, errors: &mut Vec<FieldError>) {
+fn one_version(
+    version: &Value,
+    before: Option<&Value>,
+    index: usize,
+    places: Places,
+    errors: &mut Vec<FieldError>,
+) {
     let path = format!("spec.versions[{index}]");
-    let place = |common: bool, above: &str, below: &str| if common { format!("spec.{above}") } else { format!("{path}.{below}") };
+    let place = |common: bool, above: &str, below: &str| {
+        if common { format!("spec.{above}") } else { format!("{path}.{below}") }
+    };
     let name = text(version, "name");
     for problem in dns_1035_label_problems(name) {
         if index == 0 {
@@ -244,9 +279,11 @@ fn one_version(version: &Value, before: Option<&Value>, index: usize, places: Pl
     // What all versions share is told about once.
     if index == 0 || !places.schema {
         match version.pointer("/schema/openAPIV3Schema").filter(|schema| !schema.is_null()) {
-            None => errors.push(FieldError::required(format!("{path}.schema.openAPIV3Schema"), "schemas are required")),
+            None => errors
+                .push(FieldError::required(format!("{path}.schema.openAPIV3Schema"), "schemas are required")),
             // A schema that was accepted once stays accepted.
-            Some(schema) if before.and_then(|before| before.pointer("/schema/openAPIV3Schema")) == Some(schema) => {}
+            Some(schema)
+                if before.and_then(|before| before.pointer("/schema/openAPIV3Schema")) == Some(schema) => {}
             Some(schema) => schema_rules(schema, &schema_path, errors),
         }
     }
@@ -257,7 +294,8 @@ fn one_version(version: &Value, before: Option<&Value>, index: usize, places: Pl
             column_rules(column, &format!("{path}[{index}]"), errors);
         }
     }
-    if let Some(scale) = version.pointer("/subresources/scale").filter(|_| index == 0 || !places.subresources) {
+    if let Some(scale) = version.pointer("/subresources/scale").filter(|_| index == 0 || !places.subresources)
+    {
         scale_rules(scale, &place(places.subresources, "subresources.scale", "subresources.scale"), errors);
     }
 }
@@ -270,9 +308,12 @@ fn deprecation(version: &Value, path: &str, errors: &mut Vec<FieldError>) {
         return;
     }
     let warning = given.as_str().unwrap_or_default();
-    if let Some(index) = warning.char_indices().find(|(_, character)| character.is_control()).map(|(index, _)| index) {
-        let detail =
-            format!("must only contain printable UTF-8 characters; non-printable character found at index {index}");
+    if let Some(index) =
+        warning.char_indices().find(|(_, character)| character.is_control()).map(|(index, _)| index)
+    {
+        let detail = format!(
+            "must only contain printable UTF-8 characters; non-printable character found at index {index}"
+        );
         errors.push(FieldError::invalid(path, warning, detail));
     } else if warning.is_empty() {
         errors.push(FieldError::invalid(path, warning, "must not be an empty string"));
@@ -294,6 +335,18 @@ fn schema_rules(schema: &Value, path: &str, errors: &mut Vec<FieldError>) {
     defaults(&parsed, path, errors);
 }
 
+/// Member under which a default is looked at.
+const HOLDER: &str = "default";
+
+/// What is wrong with a default: it is judged as the only member of an object.
+fn unfit_default(schema: &Schema, default: &Value) -> Vec<FieldError> {
+    let mut child = schema.clone();
+    child.default = None;
+    let mut holder = Schema { schema_type: Some(SchemaType::Object), ..Schema::default() };
+    holder.properties.insert(HOLDER.into(), Arc::new(child));
+    machinery::schema::validate(&holder, &json!({HOLDER: default}), None)
+}
+
 /// Defaults must fit the schema that they stand in.
 fn defaults(schema: &Schema, path: &str, errors: &mut Vec<FieldError>) {
     if !schema.has_defaults {
@@ -302,15 +355,14 @@ fn defaults(schema: &Schema, path: &str, errors: &mut Vec<FieldError>) {
     if let Some(default) = &schema.default {
         let mut pruned = (**default).clone();
         let place = format!("{path}.default");
-        if !default.is_object() || schema.embedded_resource || machinery::schema::prune(schema, &mut pruned).is_empty() {
-            for mut error in machinery::schema::validate(schema, default, None) {
-                error.path = match error.path.as_str() {
-                    "" | "<nil>" => place.clone(),
-                    inner if inner.starts_with('[') => format!("{place}{inner}"),
-                    inner => format!("{place}.{inner}"),
-                };
-                errors.push(error);
-            }
+        if !default.is_object()
+            || schema.embedded_resource
+            || machinery::schema::prune(schema, &mut pruned).is_empty()
+        {
+            errors.extend(unfit_default(schema, default).into_iter().map(|mut error| {
+                error.path = format!("{place}{}", error.path.strip_prefix(HOLDER).unwrap_or_default());
+                error
+            }));
         } else {
             let detail = "must not have unknown fields";
             errors.push(FieldError::invalid(place, (**default).clone(), detail));
@@ -333,7 +385,10 @@ fn column_rules(column: &Value, path: &str, errors: &mut Vec<FieldError>) {
         errors.push(FieldError::required(format!("{path}.name"), ""));
     }
     match text(column, "type") {
-        "" => errors.push(FieldError::required(format!("{path}.type"), "must be one of boolean,date,integer,number,string")),
+        "" => errors.push(FieldError::required(
+            format!("{path}.type"),
+            "must be one of boolean,date,integer,number,string",
+        )),
         given if !types.contains(&given) => {
             let detail = "must be one of boolean,date,integer,number,string";
             errors.push(FieldError::invalid(format!("{path}.type"), given, detail));
@@ -356,7 +411,11 @@ fn column_rules(column: &Value, path: &str, errors: &mut Vec<FieldError>) {
 }
 
 fn scale_rules(scale: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let rules = [("specReplicasPath", ".spec.", true), ("statusReplicasPath", ".status.", true), ("labelSelectorPath", ".", false)];
+    let rules = [
+        ("specReplicasPath", ".spec.", true),
+        ("statusReplicasPath", ".status.", true),
+        ("labelSelectorPath", ".", false),
+    ];
     for (member, start, required) in rules {
         let given = text(scale, member);
         if given.is_empty() {
@@ -365,7 +424,8 @@ fn scale_rules(scale: &Value, path: &str, errors: &mut Vec<FieldError>) {
             }
             continue;
         }
-        let selector = member != "labelSelectorPath" || given.starts_with(".spec.") || given.starts_with(".status.");
+        let selector =
+            member != "labelSelectorPath" || given.starts_with(".spec.") || given.starts_with(".status.");
         if !given.starts_with(start) || !selector {
             let detail = match member {
                 "specReplicasPath" => "should be a json path under .spec",
@@ -381,17 +441,23 @@ fn conversion(spec: &Value, errors: &mut Vec<FieldError>) {
     let conversion = spec.get("conversion").cloned().unwrap_or_default();
     let webhook = conversion.get("webhook").filter(|webhook| !webhook.is_null());
     let client = webhook.and_then(|webhook| webhook.get("clientConfig")).filter(|client| !client.is_null());
-    let reviews = webhook.and_then(|webhook| webhook.get("conversionReviewVersions")).and_then(Value::as_array);
-    let (client_path, reviews_path) = ("spec.conversion.webhookClientConfig", "spec.conversion.conversionReviewVersions");
+    let reviews =
+        webhook.and_then(|webhook| webhook.get("conversionReviewVersions")).and_then(Value::as_array);
+    let (client_path, reviews_path) =
+        ("spec.conversion.webhookClientConfig", "spec.conversion.conversionReviewVersions");
     match text(&conversion, "strategy") {
         "Webhook" => {
             match client {
-                None => errors.push(FieldError::required(client_path, "required when strategy is set to Webhook")),
+                None => {
+                    errors.push(FieldError::required(client_path, "required when strategy is set to Webhook"))
+                }
                 Some(client) => client_rules(client, client_path, errors),
             }
             match reviews.filter(|reviews| !reviews.is_empty()) {
                 None => errors.push(FieldError::required(reviews_path, "")),
-                Some(reviews) if !reviews.iter().any(|version| matches!(version.as_str(), Some("v1" | "v1beta1"))) => {
+                Some(reviews)
+                    if !reviews.iter().any(|version| matches!(version.as_str(), Some("v1" | "v1beta1"))) =>
+                {
                     let detail = "must include at least one of v1, v1beta1";
                     errors.push(FieldError::invalid(reviews_path, Value::from(reviews.clone()), detail));
                 }

@@ -59,7 +59,11 @@ impl Kind {
 
     /// `plural.group`, or the plural alone in the core group.
     pub fn qualified_name(&self) -> String {
-        if self.group.is_empty() { self.plural.to_string() } else { format!("{}.{}", self.plural, self.group) }
+        if self.group.is_empty() {
+            self.plural.to_string()
+        } else {
+            format!("{}.{}", self.plural, self.group)
+        }
     }
 
     /// Key in the store under which all objects of the kind lie, with a slash at the end.
@@ -101,6 +105,8 @@ pub struct Version {
     pub deprecation: Option<String>,
     /// Structure of the objects.
     pub schema: SchemaSource,
+    /// Whether objects hold whole objects of other kinds, whose metadata is checked as well.
+    pub embeds: bool,
     /// Columns of a table; the name column is not among them.
     pub columns: Vec<Column>,
     /// Whether `/status` exists and spec and status are written apart.

@@ -125,7 +125,8 @@ impl Registry {
 
     /// Served versions of a group, the preferred one first.
     pub fn versions(&self, group: &str) -> Vec<Arc<str>> {
-        let served = self.in_group(group).flat_map(|kind| kind.versions.iter()).filter(|version| version.served);
+        let served =
+            self.in_group(group).flat_map(|kind| kind.versions.iter()).filter(|version| version.served);
         let mut names: Vec<Arc<str>> = served.map(|version| version.name.clone()).collect();
         names.sort_by(|left, right| compare_versions(left, right));
         names.dedup();
@@ -165,7 +166,10 @@ fn version_rank(name: &str) -> Option<(u8, u64, u64)> {
     let major = rest[..digits].parse().ok()?;
     let (stability, minor) = match &rest[digits..] {
         "" => return Some((2, major, 0)),
-        tail => tail.strip_prefix("beta").map(|minor| (1, minor)).or_else(|| tail.strip_prefix("alpha").map(|minor| (0, minor)))?,
+        tail => tail
+            .strip_prefix("beta")
+            .map(|minor| (1, minor))
+            .or_else(|| tail.strip_prefix("alpha").map(|minor| (0, minor)))?,
     };
     Some((stability, major, minor.parse().ok()?))
 }
@@ -176,9 +180,11 @@ mod tests {
 
     #[test]
     fn versions_are_ordered_by_stability_then_number() {
-        let mut names = ["foo10", "v1", "v10beta3", "v2", "v11alpha2", "foo1", "v3beta1", "v12alpha1", "v10", "v11beta2"];
+        let mut names =
+            ["foo10", "v1", "v10beta3", "v2", "v11alpha2", "foo1", "v3beta1", "v12alpha1", "v10", "v11beta2"];
         names.sort_by(|left, right| compare_versions(left, right));
-        let expected = ["v10", "v2", "v1", "v11beta2", "v10beta3", "v3beta1", "v12alpha1", "v11alpha2", "foo1", "foo10"];
+        let expected =
+            ["v10", "v2", "v1", "v11beta2", "v10beta3", "v3beta1", "v12alpha1", "v11alpha2", "foo1", "foo10"];
         assert_eq!(names, expected);
     }
 }

@@ -23,7 +23,8 @@ use serde_json::Value;
 
 type Shapes = BTreeMap<String, BTreeMap<String, String>>;
 
-static SHAPES: LazyLock<Shapes> = LazyLock::new(|| serde_json::from_str(include_str!("shapes.json")).unwrap_or_default());
+static SHAPES: LazyLock<Shapes> =
+    LazyLock::new(|| serde_json::from_str(include_str!("shapes.json")).unwrap_or_default());
 static MADE: Mutex<BTreeMap<String, Arc<Schema>>> = Mutex::new(BTreeMap::new());
 
 /// Whether the file knows a type.
@@ -176,7 +177,18 @@ mod tests {
 
     #[test]
     fn every_type_that_is_named_is_there() {
-        let common = ["string", "integer", "boolean", "any", "time", "micro-time", "quantity", "int-or-string", "metadata", "atomic"];
+        let common = [
+            "string",
+            "integer",
+            "boolean",
+            "any",
+            "time",
+            "micro-time",
+            "quantity",
+            "int-or-string",
+            "metadata",
+            "atomic",
+        ];
         assert!(SHAPES.len() > 200, "the file of shapes cannot be read");
         for (owner, members) in SHAPES.iter() {
             for (member, text) in members {

@@ -80,11 +80,24 @@ const PLAIN: Strategy = Strategy {
 pub static CUSTOM: Strategy =
     Strategy { name: "custom", counts_generations: true, unconditional_update: false, ..PLAIN };
 
-static STRATEGIES: [Strategy; 16] = [
+static STRATEGIES: [Strategy; 17] = [
     PLAIN,
     Strategy { name: "generations", counts_generations: true, ..PLAIN },
-    Strategy { name: "pod", delete_answers_object: true, default: default_pod, ..PLAIN },
-    Strategy { name: "workload", counts_generations: true, default: default_workload, ..PLAIN },
+    Strategy {
+        name: "pod",
+        counts_generations: true,
+        delete_answers_object: true,
+        default: default_pod,
+        ..PLAIN
+    },
+    Strategy { name: "node", complete: complete_node, ..PLAIN },
+    Strategy {
+        name: "workload",
+        counts_generations: true,
+        default: default_workload,
+        complete: complete_workload,
+        ..PLAIN
+    },
     Strategy {
         name: "namespace",
         name_rule: NameRule::Label,
@@ -112,7 +125,15 @@ static STRATEGIES: [Strategy; 16] = [
         ..PLAIN
     },
     Strategy { name: "event", update_creates: true, ..PLAIN },
-    Strategy { name: "lease", update_creates: true, unconditional_update: false, refuse: refuse_times, ..PLAIN },
+    Strategy {
+        name: "lease",
+        update_creates: true,
+        unconditional_update: false,
+        default: default_lease,
+        validate: validate_lease,
+        refuse: refuse_times,
+        ..PLAIN
+    },
     Strategy {
         name: "role",
         name_rule: NameRule::PathSegment,
@@ -121,7 +142,13 @@ static STRATEGIES: [Strategy; 16] = [
         ..PLAIN
     },
     Strategy { name: "binding", name_rule: NameRule::PathSegment, update_creates: true, ..PLAIN },
-    Strategy { name: "budget", counts_generations: true, unconditional_update: false, ..PLAIN },
+    Strategy {
+        name: "budget",
+        counts_generations: true,
+        unconditional_update: false,
+        complete: complete_budget,
+        ..PLAIN
+    },
     Strategy {
         name: "definition",
         counts_generations: true,
@@ -187,7 +214,9 @@ fn end_namespace(object: &mut Value, _: &str) {
 fn default_secret(object: &mut Value) {
     use base64::Engine as _;
     set_absent(object, "type", "Opaque");
-    let Some(Value::Object(texts)) = object.as_object_mut().and_then(|map| map.remove("stringData")) else { return };
+    let Some(Value::Object(texts)) = object.as_object_mut().and_then(|map| map.remove("stringData")) else {
+        return;
+    };
     if texts.is_empty() {
         return;
     }
@@ -202,7 +231,8 @@ fn validate_immutable(object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let Some(old) = old.filter(|old| old.get("immutable").and_then(Value::as_bool) == Some(true)) else {
         return Vec::new();
     };
-    let changed = ["immutable", "data", "binaryData"].into_iter().filter(|name| old.get(*name) != object.get(*name));
+    let changed =
+        ["immutable", "data", "binaryData"].into_iter().filter(|name| old.get(*name) != object.get(*name));
     changed.map(|name| FieldError::forbidden(name, "field is immutable when `immutable` is set")).collect()
 }
 
@@ -261,7 +291,8 @@ fn default_pod_spec(spec: &mut Value) {
 
 fn default_container(container: &mut Value) {
     let image = container.get("image").and_then(Value::as_str).unwrap_or_default();
-    let latest = image.ends_with(":latest") || !image.contains('@') && !image.rsplit('/').next().unwrap_or_default().contains(':');
+    let latest = image.ends_with(":latest")
+        || !image.contains('@') && !image.rsplit('/').next().unwrap_or_default().contains(':');
     set_absent(container, "imagePullPolicy", if latest { "Always" } else { "IfNotPresent" });
     set_absent(container, "resources", json!({}));
     set_absent(container, "terminationMessagePath", "/dev/termination-log");
@@ -320,11 +351,61 @@ fn default_rolling(spec: &mut Value, name: &str, values: Value) {
     }
 }
 
+/// A workload of which nothing is known yet has an empty status.
+fn complete_workload(object: &mut Value, _: Option<&Value>) {
+    object::member_mut(object, "status");
+}
+
+/// Times of a node's conditions are written even where they are not known.
+fn complete_node(object: &mut Value, _: Option<&Value>) {
+    let conditions = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
+    for condition in conditions.into_iter().flatten().filter_map(Value::as_object_mut) {
+        for name in ["lastHeartbeatTime", "lastTransitionTime"] {
+            condition.entry(name).or_insert(Value::Null);
+        }
+    }
+}
+
+/// Counts of a disruption budget are written even where they are nothing.
+fn complete_budget(object: &mut Value, _: Option<&Value>) {
+    let status = object::member_mut(object, "status");
+    for name in ["currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods"] {
+        status.entry(name).or_insert(Value::from(0));
+    }
+}
+
+/// Times of a lease are kept in UTC.
+fn default_lease(object: &mut Value) {
+    for name in ["acquireTime", "renewTime"] {
+        let Some(time) = object.pointer_mut(&format!("/spec/{name}")) else { continue };
+        if let Some(moment) = time.as_str().and_then(|text| machinery::time::parse_micros(text).ok()) {
+            *time = Value::from(machinery::time::format_micros(moment));
+        }
+    }
+}
+
+fn validate_lease(object: &Value, _: Option<&Value>) -> Vec<FieldError> {
+    let number = |name: &str| object.pointer(&format!("/spec/{name}")).and_then(Value::as_i64);
+    let mut errors = Vec::new();
+    if let Some(seconds) = number("leaseDurationSeconds").filter(|seconds| *seconds <= 0) {
+        errors.push(FieldError::invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0"));
+    }
+    if let Some(count) = number("leaseTransitions").filter(|count| *count < 0) {
+        errors.push(FieldError::invalid(
+            "spec.leaseTransitions",
+            count,
+            "must be greater than or equal to 0",
+        ));
+    }
+    errors
+}
+
 /// Times with a fraction are written with exactly six digits.
 fn refuse_times(object: &Value) -> Result<(), Refused> {
     for name in ["acquireTime", "renewTime"] {
         let Some(text) = object.pointer(&format!("/spec/{name}")).and_then(Value::as_str) else { continue };
-        let fraction = text.split_once('.').map(|(_, rest)| rest.trim_end_matches(|end: char| !end.is_ascii_digit()));
+        let fraction =
+            text.split_once('.').map(|(_, rest)| rest.trim_end_matches(|end: char| !end.is_ascii_digit()));
         let digits = fraction.map(|rest| rest.bytes().take_while(u8::is_ascii_digit).count());
         if digits != Some(6) || text.parse::<jiff::Timestamp>().is_err() {
             let text = machinery::status::quote(text);

@@ -25,7 +25,9 @@ pub async fn answer(exchange: &mut Exchange) -> Result<Response<Body>, Refused> 
         ))
         .into());
     }
-    let Some(entry) = exchange.server.store().get(&exchange.key()?) else { return Err(exchange.not_found(&name)) };
+    let Some(entry) = exchange.server.store().get(&exchange.key()?) else {
+        return Err(exchange.not_found(&name));
+    };
     let head = Head::read(&entry.value);
     check_budgets(exchange, &head)?;
     let mut options = request::delete_options(&request::Query::default(), body.get("deleteOptions"))?;
@@ -58,7 +60,8 @@ fn check_budgets(exchange: &Exchange, pod: &Head) -> Result<(), Refused> {
 
 /// 429: the budget allows no disruption, or nobody has worked out yet what it allows (then trying again helps).
 fn refused(budget: &str, unobserved: bool) -> Refused {
-    let mut status = Status::too_many_requests("Cannot evict pod as it would violate the pod's disruption budget.", 10);
+    let mut status =
+        Status::too_many_requests("Cannot evict pod as it would violate the pod's disruption budget.", 10);
     let message = if unobserved {
         format!("The disruption budget {budget} is still being processed by the server.")
     } else {

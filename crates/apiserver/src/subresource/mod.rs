@@ -56,7 +56,9 @@ fn missing(exchange: &Exchange) -> Refused {
 
 fn connection(exchange: &Exchange, parts: http::request::Parts) -> Result<ConnectRequest, Refused> {
     let name = exchange.name()?.to_owned();
-    let Some(entry) = exchange.server.store().get(&exchange.key()?) else { return Err(exchange.not_found(&name)) };
+    let Some(entry) = exchange.server.store().get(&exchange.key()?) else {
+        return Err(exchange.not_found(&name));
+    };
     Ok(ConnectRequest {
         user: exchange.user.clone(),
         namespace: exchange.path.namespace.clone(),

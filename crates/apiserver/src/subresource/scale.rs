@@ -16,7 +16,9 @@ use crate::{Refused, answer, decode, object};
 
 /// Answers a request for the scale of an object.
 pub async fn answer(exchange: &mut Exchange, verb: &str) -> Result<Response<Body>, Refused> {
-    let Some(paths) = exchange.resource.version().scale.clone() else { return Err(Status::resource_not_found().into()) };
+    let Some(paths) = exchange.resource.version().scale.clone() else {
+        return Err(Status::resource_not_found().into());
+    };
     let name = exchange.name()?.to_owned();
     if verb == "get" {
         let entry = stored(exchange, &name)?;
@@ -54,7 +56,9 @@ async fn attempt(
     }
     let replicas = wanted.pointer("/spec/replicas").cloned().unwrap_or_else(|| json!(0));
     let Some(number) = replicas.as_i64() else {
-        return Err(Status::bad_request(format!("spec.replicas must be a whole number, not {replicas}")).into());
+        return Err(
+            Status::bad_request(format!("spec.replicas must be a whole number, not {replicas}")).into()
+        );
     };
     if number < 0 {
         let error = FieldError::invalid("spec.replicas", number, "must be greater than or equal to 0");
@@ -62,8 +66,7 @@ async fn attempt(
     }
     let mut new = old.clone();
     set(&mut new, &paths.spec_replicas, Value::from(number));
-    let replacement =
-        Replacement { entry: &entry, old, new, part: Part::Scale, ownership: Ownership::Track };
+    let replacement = Replacement { entry: &entry, old, new, part: Part::Scale, ownership: Ownership::Track };
     match write::replace(exchange, replacement, options).await? {
         Attempt::Done(saved) => Ok(Some(object::parse(&saved.bytes))),
         Attempt::Lost if !given.is_empty() => Err(exchange.stale(name)),
@@ -78,12 +81,14 @@ fn read(exchange: &Exchange) -> Result<Value, Refused> {
 }
 
 fn patched(exchange: &Exchange, before: &Value) -> Result<Value, Refused> {
-    let patch_type = negotiate::patch_type(exchange.content_type.as_deref(), exchange.resource.kind.custom())?;
+    let patch_type =
+        negotiate::patch_type(exchange.content_type.as_deref(), exchange.resource.kind.custom())?;
     let encoding = if patch_type == PatchType::Apply { Encoding::Yaml } else { Encoding::Json };
     let patch = decode::tree(&exchange.body, encoding).map_err(Status::bad_request)?.value;
     let mut scale = before.clone();
     if patch_type == PatchType::Json {
-        let patch = json_patch::Patch::parse(&patch).map_err(|error| Status::bad_request(error.to_string()))?;
+        let patch =
+            json_patch::Patch::parse(&patch).map_err(|error| Status::bad_request(error.to_string()))?;
         patch.apply(&mut scale).map_err(|error| Status::bad_request(error.to_string()))?;
     } else {
         merge::apply(&mut scale, &patch);
@@ -123,7 +128,9 @@ fn scale(object: &Value, paths: &ScalePaths) -> Value {
         }
     }
     let mut spec = json!({});
-    if let Some(replicas) = follow(object, &paths.spec_replicas).and_then(Value::as_i64).filter(|number| *number != 0) {
+    if let Some(replicas) =
+        follow(object, &paths.spec_replicas).and_then(Value::as_i64).filter(|number| *number != 0)
+    {
         spec["replicas"] = json!(replicas);
     }
     let observed = follow(object, &paths.status_replicas).and_then(Value::as_i64).unwrap_or(0);

@@ -14,8 +14,8 @@ use crate::kinds::strategy::Effect;
 use crate::negotiate;
 use crate::object::{self, Encoded};
 use crate::request::{self, DeleteOptions, Propagation};
-use crate::verbs::write;
 use crate::verbs::update::uid_conflict;
+use crate::verbs::write;
 use crate::{Refused, answer, decode, kinds, namespaces};
 
 /// How a deletion ended.
@@ -35,7 +35,9 @@ pub fn options(exchange: &Exchange) -> Result<DeleteOptions, Refused> {
     let decoded = decode::tree(&exchange.body, encoding).map_err(|error| {
         Status::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
     })?;
-    if let Some(kind) = decoded.value.get("kind").and_then(Value::as_str).filter(|kind| *kind != "DeleteOptions") {
+    if let Some(kind) =
+        decoded.value.get("kind").and_then(Value::as_str).filter(|kind| *kind != "DeleteOptions")
+    {
         let version = decoded.value.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
         return Err(Status::bad_request(format!(
             "no kind \"{kind}\" is registered for version \"{version}\" in scheme \"pkg/runtime/scheme.go:111\""
@@ -59,7 +61,6 @@ pub async fn delete(exchange: &mut Exchange) -> Result<Response<Body>, Refused> 
         Removed::Gone(object) => {
             let kind = &exchange.resource.kind;
             let mut status = Status::success();
-            status.code = 0;
             status.details = Some(StatusDetails {
                 name,
                 group: kind.group.to_string(),
@@ -67,13 +68,22 @@ pub async fn delete(exchange: &mut Exchange) -> Result<Response<Body>, Refused> 
                 uid: object::meta_text(&object, "uid").to_owned(),
                 ..StatusDetails::default()
             });
-            Ok(answer::json_value(200, &status))
+            // Nothing went wrong, so there is no code.
+            let mut answer = serde_json::to_value(&status).unwrap_or_default();
+            if let Some(members) = answer.as_object_mut() {
+                members.remove("code");
+            }
+            Ok(answer::json_value(200, &answer))
         }
     }
 }
 
 /// Deletes an object of the exchange's kind and namespace.
-pub async fn remove(exchange: &mut Exchange, name: &str, options: &DeleteOptions) -> Result<Removed, Refused> {
+pub async fn remove(
+    exchange: &mut Exchange,
+    name: &str,
+    options: &DeleteOptions,
+) -> Result<Removed, Refused> {
     let key = exchange.resource.kind.key(exchange.namespace(), name);
     loop {
         let Some(entry) = exchange.server.store().get(&key) else { return Err(exchange.not_found(name)) };
@@ -120,7 +130,9 @@ fn check_preconditions(
         return Err(uid_conflict(exchange, name, asked, uid));
     }
     let kind = &exchange.resource.kind;
-    if let Some(asked) = options.resource_version.as_deref().filter(|asked| *asked != entry.modified.to_string()) {
+    if let Some(asked) =
+        options.resource_version.as_deref().filter(|asked| *asked != entry.modified.to_string())
+    {
         let cause = format!(
             "Precondition failed: ResourceVersion in precondition: {asked}, ResourceVersion in object meta: {}",
             entry.modified
@@ -181,7 +193,9 @@ async fn mark(
     if !object::deleting(&old) {
         object::set_meta(&mut new, "deletionTimestamp", crate::time_text(exchange.server.now()));
         object::set_meta(&mut new, "deletionGracePeriodSeconds", 0);
-        if let Some(generation) = old.pointer("/metadata/generation").and_then(Value::as_i64).filter(|number| *number > 0) {
+        if let Some(generation) =
+            old.pointer("/metadata/generation").and_then(Value::as_i64).filter(|number| *number > 0)
+        {
             object::set_meta(&mut new, "generation", generation + 1);
         }
         let now = crate::time_text(exchange.server.now());

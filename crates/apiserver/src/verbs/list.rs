@@ -60,7 +60,10 @@ impl Token {
 
 /// A version that must be a number; 500 where it is none, as every Kubernetes API answers.
 pub fn plain_number(text: &str) -> Result<u64, Refused> {
-    let invalid = format!("resourceVersion: Invalid value: {0}: strconv.ParseUint: parsing {0}: invalid syntax", quote(text));
+    let invalid = format!(
+        "resourceVersion: Invalid value: {0}: strconv.ParseUint: parsing {0}: invalid syntax",
+        quote(text)
+    );
     text.parse().map_err(|_| Status::plain_error(invalid).into())
 }
 
@@ -79,7 +82,8 @@ impl ListOptions {
         let query = &exchange.query;
         let selector = Selector::parse(query, &exchange.resource)?;
         query.number("timeoutSeconds")?;
-        let limit = query.number("limit")?.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
+        let limit =
+            query.number("limit")?.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
         let token = query.text("continue").map(Token::decode).transpose()?;
         Self::check_names(query)?;
         let snapshot = Self::snapshot(query, limit, token.is_some())?;
@@ -90,8 +94,11 @@ impl ListOptions {
 
     /// 422 for values that no version can have.
     pub fn check_names(query: &Query) -> Result<(), Refused> {
-        if let Some(other) = query.text("resourceVersionMatch").filter(|text| !matches!(*text, "Exact" | "NotOlderThan")) {
-            let error = FieldError::not_supported("resourceVersionMatch", other, &["Exact", "NotOlderThan", ""]);
+        if let Some(other) =
+            query.text("resourceVersionMatch").filter(|text| !matches!(*text, "Exact" | "NotOlderThan"))
+        {
+            let error =
+                FieldError::not_supported("resourceVersionMatch", other, &["Exact", "NotOlderThan", ""]);
             return refuse_options("ListOptions", vec![error]);
         }
         Ok(())
@@ -101,9 +108,9 @@ impl ListOptions {
         let version = query.text("resourceVersion");
         let number = match version {
             None => 0,
-            Some(text) => text
-                .parse::<u64>()
-                .map_err(|_| Status::bad_request(format!("Invalid value: {}: invalid resource version", quote(text))))?,
+            Some(text) => text.parse::<u64>().map_err(|_| {
+                Status::bad_request(format!("Invalid value: {}: invalid resource version", quote(text)))
+            })?,
         };
         let wanted = query.text("resourceVersionMatch");
         let forbidden = |detail: &str| {
@@ -118,7 +125,10 @@ impl ListOptions {
                 forbidden("resourceVersionMatch is forbidden when continue is provided")?;
             }
             if number > 0 {
-                return Err(Status::bad_request("specifying resource version is not allowed when using continue").into());
+                return Err(Status::bad_request(
+                    "specifying resource version is not allowed when using continue",
+                )
+                .into());
             }
             return Ok(Snapshot::Newest);
         }
@@ -186,7 +196,8 @@ pub fn page(exchange: &Exchange, options: &ListOptions) -> Result<Page, Refused>
 fn cut(prefix: &str, listing: Listing, options: &ListOptions) -> Page {
     let Listing { revision, entries } = listing;
     let start = options.token.as_ref().map(|token| format!("{prefix}{}", token.start));
-    let entries = entries.into_iter().filter(|entry| start.as_deref().is_none_or(|start| &*entry.key >= start));
+    let entries =
+        entries.into_iter().filter(|entry| start.as_deref().is_none_or(|start| &*entry.key >= start));
     let Some(limit) = options.limit else {
         let entries = entries.filter(|entry| options.selector.matches(&entry.value)).collect();
         return Page { entries, revision, next: None, remaining: None };
@@ -223,14 +234,17 @@ pub fn answer_page(exchange: &Exchange, output: Output, page: Page) -> Result<Re
         Transform::None => Ok(objects(exchange, output, page)),
         Transform::Partial if !output.list_form => {
             let kind = &exchange.resource.kind.list_kind;
-            Err(wrong_form(&format!("you requested PartialObjectMetadata, but the requested object is a list ({kind})")))
+            Err(wrong_form(&format!(
+                "you requested PartialObjectMetadata, but the requested object is a list ({kind})"
+            )))
         }
         Transform::Partial => Ok(partials(exchange, output, &page)),
         Transform::Table => {
             let objects: Vec<Value> =
                 page.entries.iter().map(|entry| exchange.incoming(&entry.value, entry.modified)).collect();
             let revision = page.revision.to_string();
-            let list = table::List { version: &revision, next: page.next.as_deref(), remaining: page.remaining };
+            let list =
+                table::List { version: &revision, next: page.next.as_deref(), remaining: page.remaining };
             let bytes = table::bytes(exchange, &objects, list, output.transform_beta, true)?;
             Ok(answer::encoded(200, output.encoding, bytes))
         }
@@ -254,7 +268,9 @@ fn opening(kind: &str, api_version: &str, page: &Page, custom: bool) -> Bytes {
         metadata.insert("remainingItemCount".into(), Value::from(remaining));
     }
     let metadata = Value::Object(metadata);
-    Bytes::from(format!("{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",\"metadata\":{metadata},\"items\":["))
+    Bytes::from(format!(
+        "{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",\"metadata\":{metadata},\"items\":["
+    ))
 }
 
 fn joined(opening: Bytes, items: impl Iterator<Item = Bytes>) -> Vec<Bytes> {
@@ -305,6 +321,7 @@ fn objects(exchange: &Exchange, output: Output, page: Page) -> Response<Body> {
 fn partials(exchange: &Exchange, output: Output, page: &Page) -> Response<Body> {
     let api_version = if output.transform_beta { "meta.k8s.io/v1beta1" } else { "meta.k8s.io/v1" };
     let opening = opening("PartialObjectMetadataList", api_version, page, exchange.resource.kind.custom());
-    let items = page.entries.iter().map(|entry| partial_object(&object::parse(&entry.value), output.transform_beta));
+    let items =
+        page.entries.iter().map(|entry| partial_object(&object::parse(&entry.value), output.transform_beta));
     send(output, joined(opening, items))
 }

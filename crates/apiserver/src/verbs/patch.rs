@@ -32,7 +32,8 @@ pub async fn patch(exchange: &mut Exchange) -> Result<Response<Body>, Refused> {
 pub async fn patch_part(exchange: &mut Exchange, part: Part) -> Result<Saved, Refused> {
     let options = request::write_options(&exchange.query, "PatchOptions")?;
     exchange.output()?;
-    let patch_type = negotiate::patch_type(exchange.content_type.as_deref(), exchange.resource.kind.custom())?;
+    let patch_type =
+        negotiate::patch_type(exchange.content_type.as_deref(), exchange.resource.kind.custom())?;
     check_options(patch_type, &options)?;
     let (patch, complaints) = read(exchange, patch_type)?;
     tell(exchange, complaints, &options)?;
@@ -87,16 +88,16 @@ fn read(exchange: &Exchange, patch_type: PatchType) -> Result<(Patch, Vec<String
                 .into());
             }
         };
-        let complaints = decoded.complaints.into_iter().map(|text| text.trim_start_matches("yaml: ").to_owned());
+        let complaints =
+            decoded.complaints.into_iter().map(|text| text.trim_start_matches("yaml: ").to_owned());
         return Ok((Patch::Apply(applied), complaints.collect()));
     }
     let decoded = decode::tree(&exchange.body, crate::negotiate::Encoding::Json)
         .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
     let patch = match patch_type {
         PatchType::Json => {
-            let patch = json::Patch::parse(&decoded.value).map_err(|error| {
-                Status::bad_request(format!("error decoding patch: {error}"))
-            })?;
+            let patch = json::Patch::parse(&decoded.value)
+                .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
             Patch::Json(patch)
         }
         _ if !decoded.value.is_object() => {
@@ -185,7 +186,9 @@ fn settle(
 ) -> Result<Value, Refused> {
     let resource = exchange.resource.clone();
     let kind = &resource.kind;
-    let text = |value: &Value, member: &str| value.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |value: &Value, member: &str| {
+        value.get(member).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
     for member in ["apiVersion", "kind"] {
         if text(&new, member) != text(old, member) {
             return Err(changed_type(exchange, &new, name));
@@ -241,7 +244,8 @@ fn unfit(exchange: &Exchange, name: &str, new: &Value, detail: &str) -> Refused 
         let error = FieldError::invalid("metadata", new.get("metadata").cloned().unwrap_or_default(), detail);
         return Status::invalid(&kind.group, &kind.kind, name, &[error]).into();
     }
-    let error = FieldError::new("patch", FieldErrorKind::Invalid, Some(Value::from(exchange.body_text())), detail);
+    let error =
+        FieldError::new("patch", FieldErrorKind::Invalid, Some(Value::from(exchange.body_text())), detail);
     Status::invalid("", "", "", &[error]).into()
 }
 
@@ -281,7 +285,11 @@ async fn attempt_apply(
     }
 }
 
-async fn create_by_apply(exchange: &mut Exchange, mut value: Value, options: &WriteOptions) -> Result<Attempt, Refused> {
+async fn create_by_apply(
+    exchange: &mut Exchange,
+    mut value: Value,
+    options: &WriteOptions,
+) -> Result<Attempt, Refused> {
     object::set_meta(&mut value, "resourceVersion", Value::Null);
     let schema = exchange.resource.version().schema().clone();
     machinery::schema::default_only(&schema, &mut value);
@@ -302,8 +310,11 @@ fn check_applied(exchange: &Exchange, name: &str, applied: &mut Value) -> Result
         let shown = if api_version.contains('/') { api_version } else { format!("/{api_version}") };
         return Err(Status::bad_request(format!("invalid object type: {shown}, Kind={kind}")).into());
     }
-    decode::check_metadata(applied).map_err(|detail| Status::bad_request(format!("error decoding patch: {detail}")))?;
-    if object::metadata(applied).is_some_and(|metadata| metadata.get("managedFields").is_some_and(|list| !list.is_null())) {
+    decode::check_metadata(applied)
+        .map_err(|detail| Status::bad_request(format!("error decoding patch: {detail}")))?;
+    if object::metadata(applied)
+        .is_some_and(|metadata| metadata.get("managedFields").is_some_and(|list| !list.is_null()))
+    {
         return Err(Status::bad_request("metadata.managedFields must be nil").into());
     }
     let given = object::name(applied).to_owned();
@@ -327,7 +338,9 @@ fn check_applied(exchange: &Exchange, name: &str, applied: &mut Value) -> Result
             )
             .into());
         }
-        None if !namespace.is_empty() => return Err(Status::bad_request("namespace is not allowed on this type").into()),
+        None if !namespace.is_empty() => {
+            return Err(Status::bad_request("namespace is not allowed on this type").into());
+        }
         _ => {}
     }
     complete_owners(applied);

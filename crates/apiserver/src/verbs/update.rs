@@ -58,7 +58,9 @@ pub fn check_names(exchange: &Exchange, name: &str, value: &Value) -> Result<(),
             "the namespace of the provided object does not match the namespace sent on the request",
         )
         .into()),
-        None if !namespace.is_empty() => Err(Status::bad_request("namespace is not allowed on this type").into()),
+        None if !namespace.is_empty() => {
+            Err(Status::bad_request("namespace is not allowed on this type").into())
+        }
         _ => Ok(()),
     }
 }

@@ -97,10 +97,14 @@ fn start(exchange: &Exchange) -> Result<Start, Refused> {
     let number = version.map(list::plain_number).transpose()?.unwrap_or(0);
     let initial = query.get("sendInitialEvents");
     let matched = query.text("resourceVersionMatch");
-    let forbidden = |field: &str, detail: &str| refuse_options("ListOptions", vec![FieldError::forbidden(field, detail)]);
+    let forbidden =
+        |field: &str, detail: &str| refuse_options("ListOptions", vec![FieldError::forbidden(field, detail)]);
     if initial.is_some() {
         if matched.is_none() {
-            forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")?;
+            forbidden(
+                "resourceVersionMatch",
+                "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+            )?;
         }
         list::ListOptions::check_names(query)?;
         if matched == Some("Exact") {
@@ -108,7 +112,10 @@ fn start(exchange: &Exchange) -> Result<Start, Refused> {
             refuse_options("ListOptions", vec![error])?;
         }
     } else if matched.is_some() {
-        forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")?;
+        forbidden(
+            "resourceVersionMatch",
+            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+        )?;
     }
     if number > exchange.server.store().revision() {
         // A version of the future is waited for, as in any watch: nothing has happened after it yet.
@@ -325,7 +332,9 @@ impl Stream {
                 "apiVersion": if self.output.transform_beta { "meta.k8s.io/v1beta1" } else { "meta.k8s.io/v1" },
                 "metadata": metadata,
             }),
-            _ => json!({"kind": &*resource.kind.kind, "apiVersion": resource.api_version(), "metadata": metadata}),
+            _ => {
+                json!({"kind": &*resource.kind.kind, "apiVersion": resource.api_version(), "metadata": metadata})
+            }
         };
         line("BOOKMARK", &serde_json::to_vec(&bookmark).unwrap_or_default())
     }

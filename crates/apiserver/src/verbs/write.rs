@@ -1,5 +1,7 @@
 //! What create, update, patch and apply have in common: from a drafted object to a committed one.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use machinery::apply::{Writer, reset_fields, track_update};
 use machinery::status::{FieldError, FieldErrorKind, Status};
@@ -8,8 +10,8 @@ use store::{Change, CommitError, Entry, Precondition};
 
 use crate::admission::Operation;
 use crate::exchange::Exchange;
-use crate::kinds::definition;
 use crate::kinds::strategy::Effect;
+use crate::kinds::{ScalePaths, definition};
 use crate::object::{self, Encoded};
 use crate::request::WriteOptions;
 use crate::{Refused, metadata, namespaces};
@@ -93,7 +95,9 @@ pub async fn insert(
     namespaces::check_create(exchange, object::name(&value))?;
     if kind.terminating {
         let name = object::name(&value).to_owned();
-        return Err(exchange.forbidden(&name, "create not allowed while custom resource definition is terminating"));
+        return Err(
+            exchange.forbidden(&name, "create not allowed while custom resource definition is terminating")
+        );
     }
     complete_new(exchange, &mut value);
     judge(exchange, &value, None)?;
@@ -166,6 +170,7 @@ fn judge(exchange: &mut Exchange, value: &Value, old: Option<&Value>) -> Result<
     if kind.custom() {
         errors.extend(machinery::schema::validate(resource.version().schema(), value, old));
         add_unchecked(resource.version().schema(), &mut errors);
+        check_replicas(resource.version().scale.as_ref(), value, &mut errors);
     }
     errors.extend((kind.strategy.validate)(value, old));
     exchange.warnings.extend(metadata::warnings(kind, value));
@@ -175,18 +180,32 @@ fn judge(exchange: &mut Exchange, value: &Value, old: Option<&Value>) -> Result<
 /// How often an update of a built-in object tells about a mistake in its metadata.
 fn repeated(path: &str) -> usize {
     match path {
-        "metadata.labels" | "metadata.annotations" => 3,
+        "metadata.labels" | "metadata.annotations" => 4,
         path if path.starts_with("metadata.ownerReferences") => 4,
         _ => 1,
     }
 }
 
+/// The number that the scale subresource shows must be one that it can show.
+fn check_replicas(scale: Option<&ScalePaths>, value: &Value, errors: &mut Vec<FieldError>) {
+    let Some(scale) = scale else { return };
+    let found = scale.spec_replicas.iter().try_fold(value, |value, member| value.get(member));
+    let Some(found) = found.filter(|found| !found.is_null()) else { return };
+    let path = format!(".{}", scale.spec_replicas.join("."));
+    let detail = match found.as_i64() {
+        None => "should be a whole number",
+        Some(number) if number < 0 => "should be a non-negative integer",
+        Some(number) if number > i64::from(i32::MAX) => "should be less than or equal to 2147483647",
+        Some(_) => return,
+    };
+    errors.push(FieldError::invalid(path, found.clone(), detail));
+}
+
 /// Rules are not looked at where the structure is wrong: the client is told.
 fn add_unchecked(schema: &machinery::schema::Schema, errors: &mut Vec<FieldError>) {
     use FieldErrorKind::{NotSupported, Required, TooLong, TooMany, TypeInvalid};
-    let keeps_from_running = |error: &FieldError| {
-        matches!(error.kind, Required | TypeInvalid | NotSupported | TooLong | TooMany)
-    };
+    let keeps_from_running =
+        |error: &FieldError| matches!(error.kind, Required | TypeInvalid | NotSupported | TooLong | TooMany);
     if errors.iter().any(keeps_from_running) && schema.has_validations() {
         let detail = "some validation rules were not checked because the object was invalid; correct the existing errors to complete \
                       validation";
@@ -203,6 +222,16 @@ pub fn refuse_invalid(exchange: &Exchange, name: &str, errors: &[FieldError]) ->
     Err(Status::invalid(&kind.group, &kind.kind, name, errors).into())
 }
 
+/// What a new built-in object is compared with: its plain structures are there, but empty.
+static BARE: LazyLock<Value> = LazyLock::new(|| {
+    json!({
+        "metadata": {},
+        "spec": {"strategy": {}, "updateStrategy": {}, "template": {"metadata": {}, "spec": {}}, "names": {}},
+        "status": {},
+        "source": {},
+    })
+});
+
 /// Records who owns what changed.
 fn track(exchange: &Exchange, old: Option<&Value>, new: &mut Value, manager: Option<&str>, part: Part) {
     let resource = &exchange.resource;
@@ -215,14 +244,7 @@ fn track(exchange: &Exchange, old: Option<&Value>, new: &mut Value, manager: Opt
         reset_fields: reset_fields(subresource, resource.version().status),
         now: exchange.server.now(),
     };
-    let skeleton = json!({
-        "metadata": {},
-        "spec": {"strategy": {}, "updateStrategy": {}, "template": {"metadata": {}, "spec": {}}, "names": {}},
-        "status": {},
-        "source": {},
-    });
-    // A new built-in object is compared with one whose plain structures are there, but empty.
-    let old = old.or_else(|| (!resource.kind.custom()).then_some(&skeleton));
+    let old = old.or_else(|| (!resource.kind.custom()).then_some(&*BARE));
     track_update(resource.version().schema(), old, new, &writer);
     if part == Part::Scale {
         forget_time(new, writer.manager);
@@ -313,7 +335,10 @@ pub async fn replace(
     }
     // An object stored in another version is rewritten even where it reads the same.
     if new == old && resource.is_stored_version_of(&entry.value) {
-        return Ok(Attempt::Done(Saved { bytes: exchange.outgoing(entry.value.clone(), entry.modified), created: false }));
+        return Ok(Attempt::Done(Saved {
+            bytes: exchange.outgoing(entry.value.clone(), entry.modified),
+            created: false,
+        }));
     }
     if options.dry_run {
         let bytes = Encoded::new(&new).with_version(entry.modified);
@@ -334,7 +359,12 @@ pub fn keeps_namespace(value: &Value) -> bool {
         && value.get("apiVersion").and_then(Value::as_str) == Some("v1")
 }
 
-async fn commit_over(exchange: &mut Exchange, entry: &Entry, new: &Value, name: &str) -> Result<Attempt, Refused> {
+async fn commit_over(
+    exchange: &mut Exchange,
+    entry: &Entry,
+    new: &Value,
+    name: &str,
+) -> Result<Attempt, Refused> {
     let encoded = exchange.encode_for_store(new);
     let put = move |revision| Change::Put(encoded.with_version(revision));
     match exchange.server.store().commit(&entry.key, Precondition::Revision(entry.modified), put).await {
@@ -376,7 +406,8 @@ fn separate(exchange: &Exchange, old: &Value, new: &mut Value, part: Part) {
         Part::Main | Part::Scale if resource.version().status => object::copy_member(old, new, "status"),
         Part::Main | Part::Scale => {}
         Part::Status if resource.kind.custom() => {
-            let members: Vec<String> = new.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+            let members: Vec<String> =
+                new.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
             let stored = old.as_object().into_iter().flatten().map(|(name, _)| name.clone());
             for name in members.into_iter().chain(stored) {
                 if !matches!(name.as_str(), "status" | "metadata" | "apiVersion" | "kind") {
@@ -412,7 +443,11 @@ fn count_generation(exchange: &Exchange, old: &Value, new: &mut Value, part: Par
     let empty = serde_json::Map::new();
     let (left, right) = (old.as_object().unwrap_or(&empty), new.as_object().unwrap_or(&empty));
     let changed = part != Part::Status
-        && left.keys().chain(right.keys()).filter(|name| counted(name)).any(|name| left.get(name) != right.get(name));
+        && left
+            .keys()
+            .chain(right.keys())
+            .filter(|name| counted(name))
+            .any(|name| left.get(name) != right.get(name));
     object::set_meta(new, "generation", if changed { before + 1 } else { before });
 }
 
@@ -425,7 +460,12 @@ pub fn check_version(exchange: &Exchange, entry: &Entry, new: &Value) -> Result<
             return Ok(false);
         }
         let detail = "must be specified for an update";
-        let error = FieldError::new("metadata.resourceVersion", FieldErrorKind::Invalid, Some(Value::from(0)), detail);
+        let error = FieldError::new(
+            "metadata.resourceVersion",
+            FieldErrorKind::Invalid,
+            Some(Value::from(0)),
+            detail,
+        );
         let kind = &exchange.resource.kind;
         return Err(Status::invalid(&kind.group, &kind.plural, &name, &[error]).into());
     }
@@ -438,7 +478,11 @@ pub fn check_number(value: &Value) -> Result<(), Refused> {
     if given.is_empty() || given.parse::<u64>().is_ok() {
         return Ok(());
     }
-    Err(Status::plain_error(format!("strconv.ParseUint: parsing {}: invalid syntax", machinery::status::quote(given))).into())
+    Err(Status::plain_error(format!(
+        "strconv.ParseUint: parsing {}: invalid syntax",
+        machinery::status::quote(given)
+    ))
+    .into())
 }
 
 /// What a write brings about besides.
