@@ -127,6 +127,13 @@ impl Cloud {
         self.clusters().get(id)?.machine(name)
     }
 
+    /// The clusters whose etcd has members but too few of them running to agree on anything.
+    pub fn clusters_without_quorum(&self) -> Vec<ClusterId> {
+        let clusters = self.clusters();
+        let without = clusters.iter().filter(|(_, cluster)| !cluster.state().record.etcd.has_quorum());
+        without.map(|(id, _)| id.clone()).collect()
+    }
+
     /// The clusters that were made for a DevCluster.
     pub fn clusters_of(&self, namespace: &str, dev_cluster: &str) -> Vec<ClusterId> {
         let clusters = self.clusters();
