@@ -111,13 +111,15 @@ impl Credentials {
         let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256, &mut random)?;
         let request = CertificateRequest::client("windlass-admin", &[MASTERS], CERTIFICATE_LIFETIME);
         let certificate = self.authority.issue(&request, &key, self.clock.now(), &mut random)?;
+        let authority = self.authority.certificate().to_pem();
+        let (certificate, key) = (certificate.to_pem(), key.to_pem()?);
         let kubeconfig = NewKubeconfig {
             cluster: "windlass",
             user: "windlass-admin",
             server: &format!("https://{address}"),
-            certificate_authority: self.authority.certificate().to_pem().as_bytes(),
-            client_certificate: certificate.to_pem().as_bytes(),
-            client_key: key.to_pem()?.as_bytes(),
+            certificate_authority: authority.as_bytes(),
+            client_certificate: certificate.as_bytes(),
+            client_key: key.as_bytes(),
         };
         Ok(kubeconfig.render())
     }
@@ -138,7 +140,11 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, AuthorityError> {
 }
 
 fn write(path: &Path, content: &[u8]) -> Result<(), AuthorityError> {
-    write_private(path, content).map_err(|source| AuthorityError::File { what: "write", path: path.to_owned(), source })
+    write_private(path, content).map_err(|source| AuthorityError::File {
+        what: "write",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]

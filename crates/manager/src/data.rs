@@ -108,7 +108,13 @@ impl DataDirectory {
 
 fn lock(path: &Path, marker: &Path) -> Result<File, DataError> {
     let failed = |source| DataError::Io { what: "write to", path: marker.to_owned(), source };
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(marker).map_err(failed)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(marker)
+        .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(DataError::InUse(path.to_owned())),

@@ -104,7 +104,8 @@ impl Ground {
 
 /// Makes every kind of ours known to the server, or brings it up to date.
 async fn define_kinds(client: &Client) -> Result<(), GroundError> {
-    let definitions = Kind::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
+    let definitions =
+        Kind::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
     for definition in api::crd::crds() {
         let name = definition["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         let key = Key::cluster_scoped(&name);

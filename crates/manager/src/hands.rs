@@ -66,7 +66,31 @@ impl Hands {
     }
 
     /// What the controllers were given.
-    pub fn context(cache: &Cache, environment: &Environment) -> Result<Context, HandsError> {
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Stops taking up new work and waits for what has begun.
+    pub async fn stop(self) {
+        self.shutdown.request();
+        for task in self.tasks {
+            // A task that panicked has logged so; there is nothing left to wait for.
+            let _ = task.await;
+        }
+        self.context.workloads.shutdown();
+    }
+
+    /// Stops at once, whatever has begun.
+    pub fn abort(self) {
+        self.shutdown.request();
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.context.workloads.shutdown();
+    }
+}
+
+fn context(cache: &Cache, environment: &Environment) -> Result<Context, HandsError> {
     let workloads = Workloads::new(
         environment.network.clone(),
         environment.clock.clone(),

@@ -4,16 +4,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use runtime::client::Client;
-use runtime::network::Listener;
+use runtime::network::{Connection, Listener};
 use runtime::shutdown::Shutdown;
 use store::{Database, OpenError, Options};
 use tokio::task::JoinHandle;
 
+use crate::Environment;
 use crate::authority::{AuthorityError, Credentials};
 use crate::data::{DataDirectory, DataError, write_private};
 use crate::ground::{Ground, GroundError};
 use crate::hands::{Hands, HandsError, HandsSettings};
-use crate::Environment;
 
 /// Where the API is served unless somebody says otherwise.
 const DEFAULT_LISTEN: &str = "127.0.0.1:0";
@@ -89,8 +89,12 @@ impl StartError {
             StartError::Data(DataError::Foreign(_) | DataError::NotADirectory(_)) => {
                 Some("choose an empty or new directory with --data-dir")
             }
-            StartError::Data(DataError::Io { .. }) => Some("choose a directory you may write to with --data-dir"),
-            StartError::Listen { .. } => Some("choose another address with --listen ADDR:PORT; port 0 takes a free one"),
+            StartError::Data(DataError::Io { .. }) => {
+                Some("choose a directory you may write to with --data-dir")
+            }
+            StartError::Listen { .. } => {
+                Some("choose another address with --listen ADDR:PORT; port 0 takes a free one")
+            }
             StartError::Write { .. } => Some("choose another file with --kubeconfig FILE"),
             _ => None,
         }
@@ -211,7 +215,12 @@ fn serve(
     listener: Listener,
     shutdown: &Shutdown,
 ) -> Result<JoinHandle<()>, StartError> {
-    let host = listener.local_address().rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']).to_owned();
+    let host = listener
+        .local_address()
+        .rsplit_once(':')
+        .map_or("", |(host, _)| host)
+        .trim_matches(['[', ']'])
+        .to_owned();
     let mut hosts = vec!["localhost", "127.0.0.1", "::1"];
     if !hosts.contains(&host.as_str()) && !host.is_empty() {
         hosts.push(&host);
@@ -219,11 +228,24 @@ fn serve(
     let tls = credentials.server(&hosts)?;
     let (server, shutdown) = (ground.server.clone(), shutdown.clone());
     Ok(tokio::spawn(async move {
-        let ended = apiserver::serve(server, listener, tls, async move { shutdown.requested().await }).await;
+        let ended =
+            apiserver::serve(server, Incoming(listener), tls, async move { shutdown.requested().await })
+                .await;
         if let Err(error) = ended {
             tracing::error!(%error, "the management API is no longer served");
         }
     }))
+}
+
+/// A listener of the runtime, as the API server takes it.
+struct Incoming(Listener);
+
+impl apiserver::Accept for Incoming {
+    type Stream = Connection;
+
+    async fn accept(&mut self) -> io::Result<Connection> {
+        self.0.accept().await
+    }
 }
 
 fn write_files(
@@ -233,7 +255,8 @@ fn write_files(
     address: &str,
 ) -> Result<Option<PathBuf>, StartError> {
     let write = |path: PathBuf, content: &str| {
-        write_private(&path, content.as_bytes()).map_err(|source| StartError::Write { path: path.clone(), source })?;
+        write_private(&path, content.as_bytes())
+            .map_err(|source| StartError::Write { path: path.clone(), source })?;
         Ok::<_, StartError>(path)
     };
     if let Some(directory) = directory {

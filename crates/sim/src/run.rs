@@ -38,7 +38,11 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "seed {} failed after {} virtual seconds: {}", self.seed, self.elapsed_seconds, self.reason)?;
+        writeln!(
+            f,
+            "seed {} failed after {} virtual seconds: {}",
+            self.seed, self.elapsed_seconds, self.reason
+        )?;
         for entry in &self.tail {
             writeln!(f, "  {entry}")?;
         }

@@ -58,7 +58,10 @@ async fn create(world: &mut World, size: Size) -> Result<(), WorldError> {
         world.apply(&object).await?;
     }
     let wanted = size.control_plane[0] + size.workers[0];
-    settle(world, "created and Available", move |world| is_available(world) && running(world, "v1.35.0") == wanted).await
+    settle(world, "created and Available", move |world| {
+        is_available(world) && running(world, "v1.35.0") == wanted
+    })
+    .await
 }
 
 async fn scale(world: &mut World, control_plane: i64, workers: i64) -> Result<(), WorldError> {
@@ -75,21 +78,30 @@ async fn upgrade(world: &mut World, version: &'static str) -> Result<(), WorldEr
     let count = machines(world).len() as i64;
     let control_planes = machines(world).iter().filter(|machine| is_control_plane(machine)).count() as i64;
     world
-        .patch(CONTROL_PLANE, "KubeadmControlPlane", "sim-control-plane", &json!({"spec": {"version": version}}))
+        .patch(
+            CONTROL_PLANE,
+            "KubeadmControlPlane",
+            "sim-control-plane",
+            &json!({"spec": {"version": version}}),
+        )
         .await?;
     settle(world, "control plane upgraded", move |world| {
         let upgraded = |machine: &&Value| is_control_plane(machine) && machine["spec"]["version"] == version;
         let all = machines(world);
-        all.iter().filter(upgraded).count() as i64 == control_planes && all.len() as i64 == count && all_running(world)
+        all.iter().filter(upgraded).count() as i64 == control_planes
+            && all.len() as i64 == count
+            && all_running(world)
     })
     .await?;
     let template = json!({"spec": {"template": {"spec": {"version": version}}}});
     world.patch(CORE, "MachineDeployment", "sim-workers", &template).await?;
-    settle(world, "workers upgraded", move |world| running(world, version) == count && is_available(world)).await
+    settle(world, "workers upgraded", move |world| running(world, version) == count && is_available(world))
+        .await
 }
 
 async fn change_in_place(world: &mut World) -> Result<(), WorldError> {
-    let before: Vec<Value> = machines(world).iter().map(|machine| machine["metadata"]["uid"].clone()).collect();
+    let before: Vec<Value> =
+        machines(world).iter().map(|machine| machine["metadata"]["uid"].clone()).collect();
     let key = format!("{}/rack", labels::MANAGED_NODE_DOMAIN);
     let template = json!({"spec": {"template": {"metadata": {"labels": {&key: "r1"}}}}});
     world.patch(CORE, "MachineDeployment", "sim-workers", &template).await?;
@@ -99,9 +111,12 @@ async fn change_in_place(world: &mut World) -> Result<(), WorldError> {
         machines(world).iter().filter(|machine| !is_control_plane(machine)).all(labelled)
     })
     .await?;
-    let after: Vec<Value> = machines(world).iter().map(|machine| machine["metadata"]["uid"].clone()).collect();
+    let after: Vec<Value> =
+        machines(world).iter().map(|machine| machine["metadata"]["uid"].clone()).collect();
     if before != after {
-        return Err(Violation::new("a label changes no Machine", format!("{before:?} became {after:?}")).into());
+        return Err(
+            Violation::new("a label changes no Machine", format!("{before:?} became {after:?}")).into()
+        );
     }
     Ok(())
 }
@@ -129,8 +144,12 @@ async fn settle(
         return Ok(());
     }
     let state: Vec<String> = machines(world).iter().map(describe).collect();
-    let cluster = world.object(CORE, "clusters", NAME).map(|cluster| message(&cluster, "Available")).unwrap_or_default();
-    Err(Violation::new("every step comes about", format!("{step} did not; {cluster}; {}", state.join("; "))).into())
+    let cluster = world
+        .object(CORE, "clusters", NAME)
+        .map(|cluster| message(&cluster, "Available"))
+        .unwrap_or_default();
+    Err(Violation::new("every step comes about", format!("{step} did not; {cluster}; {}", state.join("; ")))
+        .into())
 }
 
 /// Converged means silent: no write at all for a long time.
@@ -146,7 +165,11 @@ async fn quiet(world: &mut World) -> Result<(), WorldError> {
         }
     }
     let tail: Vec<String> = world.trace.tail(5).iter().map(ToString::to_string).collect();
-    Err(Violation::new("a converged cluster is quiet", format!("{writes} writes, the last: {}", tail.join(" | "))).into())
+    Err(Violation::new(
+        "a converged cluster is quiet",
+        format!("{writes} writes, the last: {}", tail.join(" | ")),
+    )
+    .into())
 }
 
 fn machines(world: &World) -> Vec<Value> {
@@ -162,7 +185,8 @@ fn all_running(world: &World) -> bool {
 }
 
 fn running(world: &World, version: &str) -> i64 {
-    let running = |machine: &&Value| machine["status"]["phase"] == "Running" && machine["spec"]["version"] == version;
+    let running =
+        |machine: &&Value| machine["status"]["phase"] == "Running" && machine["spec"]["version"] == version;
     let all = machines(world);
     if all.iter().any(|machine| machine["spec"]["version"] != version) {
         return -1;
@@ -172,7 +196,9 @@ fn running(world: &World, version: &str) -> i64 {
 
 fn is_available(world: &World) -> bool {
     let cluster = world.object(CORE, "clusters", NAME);
-    cluster.is_some_and(|cluster| condition(&cluster, "Available").is_some_and(|found| found["status"] == "True"))
+    cluster.is_some_and(|cluster| {
+        condition(&cluster, "Available").is_some_and(|found| found["status"] == "True")
+    })
 }
 
 fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
@@ -199,10 +225,9 @@ fn describe(machine: &Value) -> String {
 pub fn objects(control_plane: i64, workers: i64, version: &str) -> Vec<Value> {
     let infrastructure = "infrastructure.cluster.x-k8s.io";
     let meta = |name: &str| json!({"name": name, "namespace": "default"});
-    let reference = |group: &str, kind: &str, name: &str| json!({"apiGroup": group, "kind": kind, "name": name});
-    let dev = |kind: &str, name: &str, spec: Value| {
-        json!({"apiVersion": format!("{infrastructure}/v1beta2"), "kind": kind, "metadata": meta(name), "spec": spec})
-    };
+    let reference =
+        |group: &str, kind: &str, name: &str| json!({"apiGroup": group, "kind": kind, "name": name});
+    let dev = |kind: &str, name: &str, spec: Value| json!({"apiVersion": format!("{infrastructure}/v1beta2"), "kind": kind, "metadata": meta(name), "spec": spec});
     let template = json!({"template": {"spec": {"backend": {"inMemory": {}}}}});
     vec![
         json!({"apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "Cluster", "metadata": meta(NAME), "spec": {
@@ -218,11 +243,11 @@ pub fn objects(control_plane: i64, workers: i64, version: &str) -> Vec<Value> {
             "machineTemplate": {"spec": {
                 "infrastructureRef": reference(infrastructure, "DevMachineTemplate", "sim-control-plane"),
             }},
-            "kubeadmConfigSpec": {"initConfiguration": {"nodeRegistration": {}}, "joinConfiguration": {"nodeRegistration": {}}},
+            "kubeadmConfigSpec": {"initConfiguration": registration(), "joinConfiguration": registration()},
         }}),
         json!({"apiVersion": "bootstrap.cluster.x-k8s.io/v1beta2", "kind": "KubeadmConfigTemplate",
             "metadata": meta("sim-workers"),
-            "spec": {"template": {"spec": {"joinConfiguration": {"nodeRegistration": {"criSocket": "unix:///run/containerd.sock"}}}}}}),
+            "spec": {"template": {"spec": {"joinConfiguration": registration()}}}}),
         json!({"apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "MachineDeployment", "metadata": meta("sim-workers"), "spec": {
             "clusterName": NAME, "replicas": workers, "selector": {"matchLabels": {}},
             "template": {"spec": {
@@ -232,4 +257,8 @@ pub fn objects(control_plane: i64, workers: i64, version: &str) -> Vec<Value> {
             }},
         }}),
     ]
+}
+
+fn registration() -> Value {
+    json!({"nodeRegistration": {"criSocket": "unix:///run/containerd/containerd.sock"}})
 }

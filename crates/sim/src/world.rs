@@ -123,7 +123,8 @@ impl World {
         limit_seconds: i64,
         mut done: impl FnMut(&World) -> bool,
     ) -> Result<bool, WorldError> {
-        let deadline = self.environment.clock.after(std::time::Duration::from_secs(limit_seconds.unsigned_abs()));
+        let deadline =
+            self.environment.clock.after(std::time::Duration::from_secs(limit_seconds.unsigned_abs()));
         loop {
             self.checkers.check()?;
             if done(self) {

@@ -30,7 +30,10 @@ pub fn leftovers(checkers: &Checkers) -> Result<(), Violation> {
     }
     let secrets = checkers.objects("", "secrets");
     if let Some(first) = secrets.first() {
-        return Err(Violation::new("nothing is left after deletion", format!("Secret {}", first["metadata"]["name"])));
+        return Err(Violation::new(
+            "nothing is left after deletion",
+            format!("Secret {}", first["metadata"]["name"]),
+        ));
     }
     Ok(())
 }

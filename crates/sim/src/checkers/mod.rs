@@ -53,6 +53,6 @@ impl Checkers {
     /// The first rule that is broken.
     pub fn check(&self) -> Result<(), Violation> {
         duplicates::check(self)?;
-        quorum::check(&self.cloud)
+        quorum::check(self)
     }
 }
