@@ -47,6 +47,13 @@ fn json_error(bytes: &[u8], error: &serde_json::Error) -> String {
 
 /// Reads the first document of YAML 1.1 text.
 pub fn yaml(bytes: &[u8]) -> Result<Decoded, String> {
+    // JSON is YAML, and most of what is sent as YAML is JSON: its own reader is many times faster.
+    if bytes.first() == Some(&b'{')
+        && let Ok(read) = duplicates::read(bytes)
+        && read.duplicates.is_empty()
+    {
+        return Ok(Decoded { value: read.value, complaints: Vec::new() });
+    }
     let text = std::str::from_utf8(bytes).map_err(|_| "yaml: the text is not UTF-8".to_owned())?;
     let first = first_document(text);
     if first.trim().is_empty() {

@@ -349,7 +349,7 @@ fn unfit_default(schema: &Schema, default: &Value) -> Vec<FieldError> {
 
 /// Defaults must fit the schema that they stand in.
 fn defaults(schema: &Schema, path: &str, errors: &mut Vec<FieldError>) {
-    if !schema.has_defaults {
+    if !schema.has_defaults && schema.default.is_none() {
         return;
     }
     if let Some(default) = &schema.default {

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use machinery::apply::{Writer, reset_fields, track_update};
+use machinery::schema::{Schema, UNCHECKED_RULES, blocks_rules};
 use machinery::status::{FieldError, FieldErrorKind, Status};
 use serde_json::{Value, json};
 use store::{Change, CommitError, Entry, Precondition};
@@ -202,14 +203,9 @@ fn check_replicas(scale: Option<&ScalePaths>, value: &Value, errors: &mut Vec<Fi
 }
 
 /// Rules are not looked at where the structure is wrong: the client is told.
-fn add_unchecked(schema: &machinery::schema::Schema, errors: &mut Vec<FieldError>) {
-    use FieldErrorKind::{NotSupported, Required, TooLong, TooMany, TypeInvalid};
-    let keeps_from_running =
-        |error: &FieldError| matches!(error.kind, Required | TypeInvalid | NotSupported | TooLong | TooMany);
-    if errors.iter().any(keeps_from_running) && schema.has_validations() {
-        let detail = "some validation rules were not checked because the object was invalid; correct the existing errors to complete \
-                      validation";
-        errors.push(FieldError::new("<nil>", FieldErrorKind::Invalid, Some(Value::Null), detail));
+fn add_unchecked(schema: &Schema, errors: &mut Vec<FieldError>) {
+    if blocks_rules(errors) && schema.has_validations() {
+        errors.push(FieldError::new("<nil>", FieldErrorKind::Invalid, Some(Value::Null), UNCHECKED_RULES));
     }
 }
 
