@@ -3,6 +3,7 @@
 //! Deliberately absent: anything the product needs at run time; nothing depends on this crate.
 
 mod crds;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -11,7 +12,8 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["crds"] => crds::write(&crds::folder()),
-        _ => Err("usage: xtask crds".into()),
+        ["tidy"] => tidy::report(&tidy::root()),
+        _ => Err("usage: xtask crds | tidy".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
