@@ -60,9 +60,16 @@ pub enum Error {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step<D> {
     /// A write to the management API.
-    Write(Action),
+    Write(Box<Action>),
     /// Something done in the cloud.
     Do(D),
+}
+
+impl<D> Step<D> {
+    /// A write to the management API.
+    pub fn write(action: Action) -> Self {
+        Self::Write(Box::new(action))
+    }
 }
 
 /// What a controller works with.
@@ -197,7 +204,7 @@ async fn perform<P: Provider>(
                 if std::mem::take(unsettled) {
                     site.cloud.settle().await?;
                 }
-                act::perform(&site.cx, P::NAME, key, std::slice::from_ref(action)).await?;
+                act::perform(&site.cx, P::NAME, key, std::slice::from_ref(&**action)).await?;
             }
         }
     }

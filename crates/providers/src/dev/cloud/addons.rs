@@ -143,10 +143,9 @@ fn coredns(facts: &Facts<'_>) -> (Collection, Value) {
     let dns = &facts.cluster["dns"];
     let text = |name: &str| dns[name].as_str().filter(|text| !text.is_empty());
     // Only kubeadm's own registry keeps CoreDNS in a folder of its own.
-    let folder = text("imageRepository").map_or_else(
-        || if repository(facts) == "registry.k8s.io" { "registry.k8s.io/coredns" } else { repository(facts) },
-        |repository| repository,
-    );
+    let folder = text("imageRepository").unwrap_or_else(|| {
+        if repository(facts) == "registry.k8s.io" { "registry.k8s.io/coredns" } else { repository(facts) }
+    });
     let image = format!("{folder}/coredns:{}", text("imageTag").unwrap_or(COREDNS_TAG));
     let labels = json!({"k8s-app": "kube-dns"});
     let object = json!({

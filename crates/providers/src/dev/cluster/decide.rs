@@ -105,7 +105,7 @@ pub fn decide(seen: &Observed) -> Decided {
     let Some((host, port)) = &seen.endpoint else {
         return Plan { actions: vec![Step::Do(creation(seen, id))], ..Plan::idle() };
     };
-    let actions: Vec<_> = surface(seen, id, host, *port).into_iter().map(Step::Write).collect();
+    let actions: Vec<_> = surface(seen, id, host, *port).into_iter().map(Step::write).collect();
     Plan { actions, status: Some(status(seen, true)), ..Plan::idle() }
 }
 
@@ -148,7 +148,7 @@ fn deletion(seen: &Observed) -> Vec<Step<Deed>> {
     let version = seen.dev_cluster.metadata.resource_version.as_deref().unwrap_or_default();
     let patch = runtime::finalizers::removing(finalizers(seen), labels::DEV_CLUSTER_FINALIZER, version);
     patch
-        .map(|patch| Step::Write(Action::patch(reference(seen), patch, "the simulated cluster is gone")))
+        .map(|patch| Step::write(Action::patch(reference(seen), patch, "the simulated cluster is gone")))
         .into_iter()
         .collect()
 }
@@ -224,9 +224,10 @@ mod tests {
     }
 
     fn patch(plan: &Decided) -> Value {
-        match plan.actions.as_slice() {
-            [Step::Write(Action::Write { write: plan::Write::Patch { patch, .. }, .. })] => patch.clone(),
-            other => panic!("{other:?}"),
+        let [Step::Write(action)] = plan.actions.as_slice() else { panic!("{:?}", plan.actions) };
+        match &**action {
+            Action::Write { write: plan::Write::Patch { patch, .. }, .. } => patch.clone(),
+            other => panic!("{other}"),
         }
     }
 

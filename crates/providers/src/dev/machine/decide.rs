@@ -169,7 +169,7 @@ fn proceed(seen: &Observed, id: &ClusterId, machine: &Machine, record: &MachineR
         plan.actions.push(Step::Do(deed));
         return plan;
     }
-    plan.actions.extend(surface(seen, record).map(Step::Write));
+    plan.actions.extend(surface(seen, record).map(Step::write));
     plan.next = next(seen, record);
     plan.waiting.extend(waiting(record, plan.next));
     plan
@@ -250,7 +250,7 @@ fn deletion(seen: &Observed) -> Vec<Step<Deed>> {
     }
     let version = seen.dev_machine.metadata.resource_version.as_deref().unwrap_or_default();
     let patch = runtime::finalizers::removing(finalizers(seen), labels::DEV_MACHINE_FINALIZER, version);
-    let write = |patch| Step::Write(Action::patch(reference(seen), patch, "the simulated machine is gone"));
+    let write = |patch| Step::write(Action::patch(reference(seen), patch, "the simulated machine is gone"));
     patch.map(write).into_iter().collect()
 }
 

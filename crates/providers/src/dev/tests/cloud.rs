@@ -188,3 +188,20 @@ async fn one_seed_one_outcome() {
     assert!(first.len() > 30);
     assert!(first == run().await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_control_plane_that_is_lost_as_a_whole_is_founded_anew() {
+    let world = World::new();
+    let cloud = world.open().await;
+    world.control_plane(&cloud, 1).await;
+    boot(&cloud, "cp2", true, &world.init()).await;
+    assert!(matches!(bootstrap(&cloud, "cp2"), Bootstrap::Failed { reason } if reason.contains("already")));
+    cloud.delete_machine(&id(), "cp1").await.unwrap();
+    boot(&cloud, "cp3", true, &world.init()).await;
+    cloud.start_etcd(&id(), "cp3").await.unwrap();
+    cloud.start_api_server(&id(), "cp3").await.unwrap();
+    let client = world.admin(&cloud);
+    assert_eq!(node_names(&client).await, ["cp3"]);
+    let members = world.etcd(&client, "cp3").await.unwrap().member_list().await.unwrap().members;
+    assert_eq!(members.len(), 1);
+}

@@ -85,9 +85,10 @@ fn condition(plan: &Decided, type_: &str) -> String {
 }
 
 fn patch(plan: &Decided) -> Value {
-    match plan.actions.as_slice() {
-        [Step::Write(Action::Write { write: decide::plan::Write::Patch { patch, .. }, .. })] => patch.clone(),
-        other => panic!("{other:?}"),
+    let [Step::Write(action)] = plan.actions.as_slice() else { panic!("{:?}", plan.actions) };
+    match &**action {
+        Action::Write { write: decide::plan::Write::Patch { patch, .. }, .. } => patch.clone(),
+        other => panic!("{other}"),
     }
 }
 
