@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: clocks, randomness, environment, async, clients. Nothing here can fail: it can only decide to wait.
 
+pub mod applied;
 pub mod conditions;
 pub mod deletion_order;
 pub mod drain;
@@ -9,6 +10,7 @@ pub mod etcd_membership;
 pub mod failure_domains;
 pub mod machine_deployment;
 pub mod machine_health_check;
+pub mod machine_set;
 pub mod machine_template;
 pub mod names;
 pub mod owners;
