@@ -13,6 +13,8 @@ pub mod definitions;
 pub mod error;
 pub mod etcd_identity;
 pub mod kubeadm_config;
+pub mod machine_deployment;
+pub mod machine_set;
 pub mod table;
 pub mod target;
 pub mod workload;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use api::bootstrap::KubeadmConfig;
 use api::controlplane::KubeadmControlPlane;
 use api::core::cluster::Cluster;
-use api::core::machine::Machine;
+use api::core::machine::{Machine, MachineSpec};
 use api::core::machine_deployment::MachineDeployment;
 use api::core::machine_set::MachineSet;
 use api::labels;
@@ -26,13 +26,15 @@ use crate::controller::{Controller, reconcile};
 use crate::definitions::{self, Definition};
 use crate::error::Error;
 use crate::kubeadm_config::KubeadmConfigController;
+use crate::machine_deployment::{self, MachineDeployments};
+use crate::machine_set::{self, MachineSets};
 use crate::target::{self, Target};
 
 /// The index by the uid of any owner.
 pub const BY_OWNER: &str = "owner";
 /// The index by `namespace/name` of the Cluster that an object belongs to.
 pub const BY_CLUSTER: &str = "cluster";
-/// The index of Machines by the object that a reference of theirs names: `namespace/group/kind/name`.
+/// The index by the object that a reference names, or a template: `namespace/group/kind/name`.
 pub const BY_REFERENCE: &str = "reference";
 
 /// Declares everything that controllers read.
@@ -75,11 +77,16 @@ pub fn declare(builder: CacheBuilder) -> CacheBuilder {
             options
                 .index(BY_OWNER, |set: &MachineSet| owner_uids(&set.metadata))
                 .index(BY_CLUSTER, |set: &MachineSet| cluster_of(&set.metadata, &set.spec.cluster_name))
+                .index(BY_REFERENCE, |set: &MachineSet| template_references(&set.metadata, &set.spec.template.spec))
         })
         .kind::<MachineDeployment>(|options| {
-            options.index(BY_CLUSTER, |deployment: &MachineDeployment| {
-                cluster_of(&deployment.metadata, &deployment.spec.cluster_name)
-            })
+            options
+                .index(BY_CLUSTER, |deployment: &MachineDeployment| {
+                    cluster_of(&deployment.metadata, &deployment.spec.cluster_name)
+                })
+                .index(BY_REFERENCE, |deployment: &MachineDeployment| {
+                    template_references(&deployment.metadata, &deployment.spec.template.spec)
+                })
         })
         .kind::<KubeadmConfig>(|options| {
             options
@@ -133,6 +140,8 @@ fn add<K: Typed>(
 /// When the cache was not built by [`declare`]: a fault of ours.
 pub fn start(cx: &Context, groups: &Groups, shutdown: &Shutdown) -> Result<Vec<JoinHandle<()>>, Error> {
     Ok(vec![
+        run::<MachineSets>(cx, groups, machine_set::group_of, shutdown)?,
+        run::<MachineDeployments>(cx, groups, machine_deployment::group_of, shutdown)?,
         run::<KubeadmConfigController>(cx, groups, cluster_by_label::<KubeadmConfig>, shutdown)?,
     ])
 }
@@ -213,6 +222,13 @@ pub fn wake_on_connection<K: Send + Sync + 'static>(cx: &Context, queue: &Queue,
             }
         }
     }));
+}
+
+/// The values of the index [`BY_REFERENCE`] of an object that makes Machines from templates.
+fn template_references(metadata: &ObjectMeta, template: &MachineSpec) -> Vec<String> {
+    let namespace = metadata.namespace.as_deref().unwrap_or_default();
+    let references = template.bootstrap.config_ref.iter().chain([&template.infrastructure_ref]);
+    references.map(|reference| reference_value(namespace, reference)).collect()
 }
 
 /// A value of the index [`BY_CLUSTER`].
