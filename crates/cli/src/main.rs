@@ -1,9 +1,16 @@
-//! The `windlass` binary, one file per command.
+//! The `windlass` binary, one file or folder per command.
+//!
+//! ```text
+//!   arguments -> command -> manager::Plane (up, demo, benchmark)
+//!                        -> a kubeconfig and an API server (describe)
+//!                        -> tree: objects in, lines out
+//! ```
 //!
 //! Deliberately absent: decisions. A command resolves its arguments, asks, and prints.
 
 mod commands;
 mod error;
+mod output;
 mod tree;
 
 use std::process::ExitCode;
@@ -23,7 +30,7 @@ fn main() -> ExitCode {
     match commands::run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            output::note(&error);
             error.exit_code()
         }
     }

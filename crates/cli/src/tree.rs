@@ -2,8 +2,6 @@
 //!
 //! Pure: objects in, lines out. Both `describe` and the live view of `demo` print it.
 
-use std::collections::BTreeMap;
-
 use jiff::{Timestamp, Unit};
 use serde_json::Value;
 
@@ -79,19 +77,23 @@ pub fn table(lines: &[Line]) -> Vec<String> {
             ]
         }))
         .collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths = [width(0), width(1), width(2), width(3)];
+    // The last column is as wide as it likes.
+    let mut widths = [0; 4];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
     rows.iter().map(|row| aligned(row, &widths)).collect()
 }
 
 fn aligned(row: &[String; 5], widths: &[usize; 4]) -> String {
     let mut text = String::new();
-    for (cell, width) in row.iter().zip(widths) {
+    for (cell, width) in row.iter().zip(widths.iter().copied().chain([0])) {
         let padding = width.saturating_sub(cell.chars().count()) + 2;
         text.push_str(cell);
         text.push_str(&" ".repeat(padding));
     }
-    text.push_str(&row[4]);
     text.trim_end().to_owned()
 }
 
@@ -113,35 +115,57 @@ fn cluster(parts: &Parts, now: Timestamp) -> Node {
         let state = if initialized(infrastructure, "provisioned") { "Provisioned" } else { "Provisioning" };
         children.push(Node { line: line(infrastructure, state.into(), "Ready", now), children: Vec::new() });
     }
+    let mut machines = Unclaimed::new(&parts.machines);
     if let Some(control_plane) = &parts.control_plane {
-        let machines = parts.machines.iter().filter(|machine| is_control_plane(machine));
-        let machines = machines.map(|machine| machine_node(machine, now)).collect();
+        let own = machines.claim(is_control_plane).map(|machine| machine_node(machine, now)).collect();
         children.push(Node {
             line: line(control_plane, replicas(control_plane), "Available", now),
+            children: own,
+        });
+    }
+    let mut sets = Unclaimed::new(&parts.machine_sets);
+    for deployment in &parts.machine_deployments {
+        // Its MachineSets come and go with every rollout; what they hold is what it consists of.
+        let own: Vec<&Value> = sets.claim(|set| is_owned_by(set, deployment)).collect();
+        let machines = machines.claim(|machine| own.iter().any(|set| is_owned_by(machine, set)));
+        let machines = machines.map(|machine| machine_node(machine, now)).collect();
+        children.push(Node {
+            line: line(deployment, replicas(deployment), "Available", now),
             children: machines,
         });
     }
-    for deployment in &parts.machine_deployments {
-        children.push(deployment_node(parts, deployment, now));
+    for set in sets.claim(|_| true) {
+        let machines = machines.claim(|machine| is_owned_by(machine, set));
+        let machines = machines.map(|machine| machine_node(machine, now)).collect();
+        children.push(Node { line: line(set, replicas(set), "MachinesReady", now), children: machines });
     }
+    children.extend(machines.claim(|_| true).map(|machine| machine_node(machine, now)));
     let phase = text(&parts.cluster["status"]["phase"]).unwrap_or("Pending").to_owned();
     Node { line: line(&parts.cluster, phase, "Available", now), children }
 }
 
-fn deployment_node(parts: &Parts, deployment: &Value, now: Timestamp) -> Node {
-    let sets: BTreeMap<&str, &Value> = parts
-        .machine_sets
-        .iter()
-        .filter(|set| owner_uids(set).any(|uid| Some(uid) == text(&deployment["metadata"]["uid"])))
-        .filter_map(|set| Some((text(&set["metadata"]["uid"])?, set)))
-        .collect();
-    let machines = parts
-        .machines
-        .iter()
-        .filter(|machine| owner_uids(machine).any(|uid| sets.contains_key(uid)))
-        .map(|machine| machine_node(machine, now))
-        .collect();
-    Node { line: line(deployment, replicas(deployment), "Available", now), children: machines }
+/// Objects that no line shows yet: nothing that belongs to a cluster goes missing from its tree, or stands there twice.
+struct Unclaimed<'a> {
+    left: Vec<&'a Value>,
+}
+
+impl<'a> Unclaimed<'a> {
+    fn new(objects: &'a [Value]) -> Self {
+        Self { left: objects.iter().collect() }
+    }
+
+    /// Takes out those that `belongs` accepts, in their order.
+    fn claim(&mut self, belongs: impl Fn(&Value) -> bool) -> std::vec::IntoIter<&'a Value> {
+        let (claimed, left) = std::mem::take(&mut self.left).into_iter().partition(|object| belongs(object));
+        self.left = left;
+        let claimed: Vec<&'a Value> = claimed;
+        claimed.into_iter()
+    }
+}
+
+fn is_owned_by(object: &Value, owner: &Value) -> bool {
+    let uid = text(&owner["metadata"]["uid"]);
+    uid.is_some() && owner_uids(object).any(|owner| Some(owner) == uid)
 }
 
 fn machine_node(machine: &Value, now: Timestamp) -> Node {
@@ -149,11 +173,29 @@ fn machine_node(machine: &Value, now: Timestamp) -> Node {
     Node { line: line(machine, phase, "Available", now), children: Vec::new() }
 }
 
+/// Whether a Cluster says that it is Available.
+pub fn is_available(cluster: &Value) -> bool {
+    condition(cluster, "Available").is_some_and(|condition| condition["status"] == "True")
+}
+
+/// What stands in the way, in the words of the first line that waits for something.
+pub fn first_obstacle(lines: &[Line]) -> String {
+    let waiting = lines.iter().find(|line| line.mood != Mood::Good && !line.message.is_empty());
+    waiting.map_or_else(
+        || "no reason is reported".to_owned(),
+        |line| format!("{}: {}", line.name.trim_start_matches(['├', '└', '─', '│', ' ']), line.message),
+    )
+}
+
 /// A line whose mood, age and message come from the object's main condition and from what stands in its way.
 fn line(object: &Value, state: String, main: &str, now: Timestamp) -> Line {
     let deleting = !object["metadata"]["deletionTimestamp"].is_null();
     let main = condition(object, if deleting { "Deleting" } else { main });
-    let good = !deleting && main.is_none_or(|main| main["status"] == "True");
+    // Infrastructure need not report conditions; that it is provisioned it must say.
+    let good = match main {
+        Some(main) => !deleting && main["status"] == "True",
+        None => !deleting && initialized(object, "provisioned"),
+    };
     let reason = main.and_then(|main| text(&main["reason"])).unwrap_or_default();
     let message = if good { String::new() } else { waits_for(object, main, deleting) };
     let since = main
@@ -304,6 +346,29 @@ mod tests {
         let table: Vec<String> = table.iter().map(|line| squeezed(line)).collect();
         let expected: Vec<String> = expected.iter().map(|line| squeezed(line)).collect();
         assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn what_nothing_owns_is_shown_all_the_same() {
+        let mut parts = parts();
+        parts.control_plane = None;
+        parts.machine_deployments.clear();
+        let names: Vec<String> =
+            lines(&parts, Timestamp::UNIX_EPOCH).into_iter().map(|line| line.name).collect();
+        let expected = [
+            "Cluster/demo",
+            "├─ MachineSet/demo-workers-x",
+            "│  └─ Machine/demo-workers-x-b",
+            "└─ Machine/demo-control-plane-a",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn an_obstacle_is_named_with_its_object() {
+        let lines = lines(&parts(), Timestamp::UNIX_EPOCH);
+        assert_eq!(first_obstacle(&lines), "Cluster/demo: Waiting for a Node to appear");
+        assert_eq!(first_obstacle(&[]), "no reason is reported");
     }
 
     #[test]

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use runtime::clock::Clock;
+use serde_json::Value;
 
 use super::read;
 use crate::error::CommandError;
+use crate::output;
 use crate::tree::{self, Mood};
 
 /// What to describe.
@@ -31,6 +33,7 @@ pub struct ClusterArguments {
 
 /// Runs the command.
 pub fn run(what: Describe) -> Result<(), CommandError> {
+    super::start_logging("error");
     let Describe::Cluster(arguments) = what;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
@@ -38,33 +41,32 @@ pub fn run(what: Describe) -> Result<(), CommandError> {
 }
 
 async fn cluster(arguments: ClusterArguments) -> Result<(), CommandError> {
-    let source = read::find_kubeconfig(arguments.kubeconfig)?;
-    let (client, preferred) = read::connect(&source.path)?;
+    let path = read::find_kubeconfig(arguments.kubeconfig)?;
+    let (client, preferred) = read::connect(&path)?;
     let namespace = arguments.namespace.unwrap_or(preferred);
     let parts = read::parts(&client, &namespace, &arguments.name).await?;
     let lines = tree::lines(&parts, Clock::system().now());
-    for line in tree::table(&lines) {
-        println!("{line}");
-    }
-    for condition in open_conditions(&parts.cluster) {
-        println!("{condition}");
+    for line in tree::table(&lines).into_iter().chain(conditions(&parts.cluster)) {
+        output::line(line);
     }
     if lines.iter().all(|line| line.mood == Mood::Good) {
-        println!("\nEverything is as it should be.");
+        output::line("\nEverything is as it should be.");
     }
     Ok(())
 }
 
 /// The Cluster's conditions, one a line, with the whole message of each.
-fn open_conditions(cluster: &serde_json::Value) -> Vec<String> {
-    let conditions = cluster["status"]["conditions"].as_array().cloned().unwrap_or_default();
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let mut lines = vec![String::new(), "CONDITIONS OF THE CLUSTER".to_owned()];
-    for condition in &conditions {
-        let (kind, status, reason) =
-            (text(&condition["type"]), text(&condition["status"]), text(&condition["reason"]));
-        lines.push(format!("  {kind:<28} {status:<8} {reason}"));
-        lines.extend(text(&condition["message"]).lines().map(|line| format!("      {line}")));
+fn conditions(cluster: &Value) -> Vec<String> {
+    let conditions = cluster["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if conditions.is_empty() {
+        return Vec::new();
     }
-    if conditions.is_empty() { Vec::new() } else { lines }
+    let mut lines = vec![String::new(), "CONDITIONS OF THE CLUSTER".to_owned()];
+    for condition in conditions {
+        let text = |field: &str| condition[field].as_str().unwrap_or_default();
+        let line = format!("  {:<28} {:<8} {}", text("type"), text("status"), text("reason"));
+        lines.push(line.trim_end().to_owned());
+        lines.extend(text("message").lines().map(|line| format!("      {line}")));
+    }
+    lines
 }

@@ -1,9 +1,13 @@
 //! The commands, and what they share.
 
+mod benchmark;
 mod demo;
 mod describe;
+mod objects;
 mod read;
+mod signals;
 mod up;
+mod watched;
 
 use std::path::PathBuf;
 
@@ -21,6 +25,8 @@ pub enum Command {
     /// Show what an object consists of, how each part is, and what it waits for.
     #[command(subcommand)]
     Describe(describe::Describe),
+    /// Measure what clusters cost on this machine: time, CPU, memory, requests.
+    Benchmark(benchmark::BenchmarkArguments),
 }
 
 /// Runs a command to its end.
@@ -29,14 +35,16 @@ pub fn run(command: Command) -> Result<(), CommandError> {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Up(arguments) => up::run(arguments),
         Command::Describe(what) => describe::run(what),
+        Command::Benchmark(arguments) => benchmark::run(arguments),
     }
 }
 
 /// Where data lies unless said otherwise: below the user's data home (XDG base directory specification).
 fn default_data_directory() -> Result<PathBuf, CommandError> {
-    let home = std::env::var_os("XDG_DATA_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    // The specification has relative paths ignored.
+    let home = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".local").join("share")));
-    home.map(|home| home.join("windlass")).ok_or_else(|| {
+    home.filter(|home| home.is_absolute()).map(|home| home.join("windlass")).ok_or_else(|| {
         CommandError::user("there is no home directory to keep data in").hint("name one with --data-dir DIR")
     })
 }
@@ -45,7 +53,7 @@ fn default_data_directory() -> Result<PathBuf, CommandError> {
 fn start_logging(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("WINDLASS_LOG");
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    // A second call in one process (tests) keeps the first subscriber.
+    // A second call in one process keeps the first subscriber.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -63,18 +71,40 @@ fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T,
     outcome
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn told_to_stop() -> Result<(), CommandError> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::internal)?;
-        tokio::select! {
-            biased;
-            _ = terminate.recv() => Ok(()),
-            interrupt = tokio::signal::ctrl_c() => interrupt.map_err(CommandError::internal),
+/// `address:port` as an argument: checked for its shape, so that a slip is told before anything starts.
+fn listen_address(text: &str) -> Result<String, String> {
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return Err("it must be ADDR:PORT, for example 127.0.0.1:6443".to_owned());
+    };
+    if host.is_empty() || (host.contains(':') && !host.starts_with('[')) {
+        return Err(
+            "the address must be a host name, an IPv4 address, or an IPv6 address in brackets".to_owned()
+        );
+    }
+    match port.parse::<u16>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("port {port:?} must be a number from 0 (any free port) to 65535")),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_a_host_and_a_port() {
+        for good in ["127.0.0.1:0", "localhost:6443", "[::1]:65535", "0.0.0.0:1"] {
+            assert_eq!(listen_address(good).unwrap(), good);
+        }
+        for bad in ["", "6443", ":6443", "127.0.0.1:", "127.0.0.1:65536", "::1:6443", "a:b"] {
+            assert!(listen_address(bad).is_err(), "{bad:?}");
         }
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(CommandError::internal)
+
+    #[test]
+    fn the_arguments_of_every_command_are_sound() {
+        use clap::CommandFactory as _;
+        crate::Arguments::command().debug_assert();
+    }
 }

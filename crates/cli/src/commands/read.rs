@@ -6,7 +6,7 @@ use runtime::client::{Call, Client, Error, Verb};
 use runtime::clock::Clock;
 use runtime::key::Key;
 use runtime::kind::Kind;
-use runtime::kubeconfig::Kubeconfig;
+use runtime::kubeconfig::{Kubeconfig, KubeconfigError};
 use runtime::{network, transport};
 use serde_json::Value;
 
@@ -18,25 +18,21 @@ const CORE: &str = "cluster.x-k8s.io";
 /// The label that every object of a cluster carries.
 const CLUSTER_NAME: &str = "cluster.x-k8s.io/cluster-name";
 
-/// Where a kubeconfig came from, for errors that name it.
-pub struct Source {
-    /// The file.
-    pub path: PathBuf,
-}
-
 /// The kubeconfig to use: the one named, `$KUBECONFIG`, that of a plane in the default data directory, or the user's own.
-pub fn find_kubeconfig(named: Option<PathBuf>) -> Result<Source, CommandError> {
+pub fn find_kubeconfig(named: Option<PathBuf>) -> Result<PathBuf, CommandError> {
     if let Some(path) = named {
-        return Ok(Source { path });
+        return Ok(path);
     }
-    if let Some(list) = std::env::var_os("KUBECONFIG").filter(|list| !list.is_empty())
-        && let Some(path) = std::env::split_paths(&list).find(|path| path.exists())
-    {
-        return Ok(Source { path });
+    if let Some(list) = std::env::var_os("KUBECONFIG").filter(|list| !list.is_empty()) {
+        // Going on to another file would describe another cluster than the one meant.
+        return std::env::split_paths(&list).find(|path| path.exists()).ok_or_else(|| {
+            CommandError::user(format!("KUBECONFIG is {:?}, and there is no such file", list.display()))
+                .hint("name one with --kubeconfig FILE")
+        });
     }
     let own = super::default_data_directory().ok().map(|folder| folder.join("kubeconfig"));
     let users = std::env::home_dir().map(|home| home.join(".kube").join("config"));
-    own.into_iter().chain(users).find(|path| path.exists()).map(|path| Source { path }).ok_or_else(|| {
+    own.into_iter().chain(users).find(|path| path.exists()).ok_or_else(|| {
         CommandError::user("there is no kubeconfig to find the management plane with")
             .hint("name one with --kubeconfig FILE, or start a plane with `windlass up`")
     })
@@ -44,25 +40,25 @@ pub fn find_kubeconfig(named: Option<PathBuf>) -> Result<Source, CommandError> {
 
 /// A client for what a kubeconfig describes, and the namespace it prefers.
 pub fn connect(path: &Path) -> Result<(Client, String), CommandError> {
-    let refused = |error: &dyn std::fmt::Display| CommandError::user(format!("{}: {error}", path.display()));
-    let kubeconfig = Kubeconfig::load(path, None).map_err(|error| refused(&error))?;
+    let refused = |error: String| {
+        CommandError::user(error).hint("name the kubeconfig of a management plane with --kubeconfig FILE")
+    };
+    let kubeconfig = Kubeconfig::load(path, None).map_err(|error| match error {
+        // It names the file already.
+        KubeconfigError::File { .. } => refused(error.to_string()),
+        other => refused(format!("{}: {other}", path.display())),
+    })?;
     let clock = Clock::system();
-    let transport =
-        transport::client(&kubeconfig, &network::tcp(), &clock).map_err(|error| refused(&error))?;
-    Ok((Client::from_transport(transport, clock), kubeconfig.namespace.clone()))
+    let transport = transport::client(&kubeconfig, &network::tcp(), &clock)
+        .map_err(|error| refused(format!("{}: {error}", path.display())))?;
+    Ok((Client::from_transport(transport, clock), kubeconfig.namespace))
 }
 
 /// All parts of one cluster.
 pub async fn parts(client: &Client, namespace: &str, name: &str) -> Result<Parts, CommandError> {
     let clusters = Kind::new(CORE, "v1beta2", "Cluster", "clusters");
-    let cluster = match get(client, &clusters, namespace, name).await {
-        Ok(Some(cluster)) => cluster,
-        Ok(None) => {
-            return Err(CommandError::unmet(format!("there is no Cluster {name} in namespace {namespace}"))
-                .hint("name another namespace with -n, or see them all: kubectl get clusters -A"));
-        }
-        Err(error) => return Err(unreadable(&error)),
-    };
+    let found = get(client, &clusters, namespace, name).await.map_err(|error| unreadable(&error))?;
+    let Some(cluster) = found else { return Err(no_cluster(client, namespace, name).await?) };
     let of_cluster = |kind: &'static str, plural: &'static str| owned(client, kind, plural, namespace, name);
     Ok(Parts {
         infrastructure: referenced(client, namespace, &cluster["spec"]["infrastructureRef"]).await?,
@@ -74,10 +70,24 @@ pub async fn parts(client: &Client, namespace: &str, name: &str) -> Result<Parts
     })
 }
 
+/// Why there is no such Cluster: nobody made it, or the server does not know what a Cluster is.
+async fn no_cluster(client: &Client, namespace: &str, name: &str) -> Result<CommandError, CommandError> {
+    Ok(match preferred_version(client, CORE).await? {
+        Some(_) => CommandError::unmet(format!("there is no Cluster {name} in namespace {namespace}"))
+            .hint("name another namespace with -n, or see them all: kubectl get clusters -A"),
+        None => CommandError::user(format!("the server does not serve {CORE}: it is no management plane"))
+            .hint("name the kubeconfig of a management plane with --kubeconfig FILE"),
+    })
+}
+
 /// One object, or nothing where there is none.
 pub async fn get(client: &Client, kind: &Kind, namespace: &str, name: &str) -> Result<Option<Value>, Error> {
     match client.get(kind, &Key::new(namespace, name)).await {
-        Ok(body) => Ok(serde_json::from_slice(&body).ok()),
+        Ok(body) => serde_json::from_slice(&body).map(Some).map_err(|source| Error::Unreadable {
+            verb: Verb::Get.name(),
+            what: format!("{} {namespace}/{name}", kind.resource()),
+            source,
+        }),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
@@ -128,7 +138,9 @@ async fn owned(
     let query = [("labelSelector", selector.as_str())];
     call.query = &query;
     let body = client.call(call).await.map_err(|error| unreadable(&error))?;
-    let list: Value = serde_json::from_slice(&body).map_err(CommandError::internal)?;
+    let list: Value = serde_json::from_slice(&body).map_err(|error| {
+        unreadable(&format!("list {}: the answer cannot be read: {error}", described.resource()))
+    })?;
     let mut items = list["items"].as_array().cloned().unwrap_or_default();
     for item in &mut items {
         // Items of a list do not say what they are.
