@@ -69,7 +69,9 @@ impl Step {
 /// What to do for a MachineDeployment.
 pub fn decide(seen: &Observed) -> Plan<MachineDeploymentStatus, Waiting> {
     let Some(cluster) = seen.cluster.as_deref() else {
-        return Plan { waiting: vec![Waiting::Cluster], ..Plan::idle() };
+        // Who is left behind by a Cluster that is gone can still go.
+        let step = if seen.is_deleting() { deletion::step(seen) } else { Step::waits(Waiting::Cluster) };
+        return Plan { actions: step.actions, waiting: step.waiting, ..Plan::idle() };
     };
     if paused::is_paused(Some(cluster), &seen.deployment.metadata) {
         let status = Some(status::paused(seen, cluster));
@@ -111,7 +113,8 @@ fn is_worth_telling(seen: &Observed) -> bool {
 /// Only the passing of time changes these: no event tells.
 fn next(seen: &Observed) -> Next {
     let machines = || seen.machines.iter().map(AsRef::as_ref);
-    let rollout = seen.deployment.spec.rollout.after.as_ref().map(|after| after.0).filter(|after| *after > seen.now);
+    let rollout =
+        seen.deployment.spec.rollout.after.as_ref().map(|after| after.0).filter(|after| *after > seen.now);
     let times = [
         rollout,
         aggregates::next_unreported(machines(), seen.now),

@@ -81,7 +81,9 @@ impl Step {
 /// What to do for a MachineSet.
 pub fn decide(seen: &Observed) -> Plan<MachineSetStatus, Waiting> {
     let Some(cluster) = seen.cluster.as_deref() else {
-        return Plan { waiting: vec![Waiting::Cluster], ..Plan::idle() };
+        // Who is left behind by a Cluster that is gone can still go.
+        let step = if seen.is_deleting() { deletion::step(seen) } else { Step::waits(Waiting::Cluster) };
+        return Plan { actions: step.actions, waiting: step.waiting, ..Plan::idle() };
     };
     if paused::is_paused(Some(cluster), &seen.machine_set.metadata) {
         let status = Some(status::paused(seen, cluster));

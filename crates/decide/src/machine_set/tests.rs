@@ -471,11 +471,13 @@ fn deletion_takes_machines_first_and_then_the_finalizer() {
     let status = plan.status.unwrap();
     assert_eq!(message(&status, "Deleting").2, "Deleting 2 Machines");
     assert_eq!(message(&status, "ScalingDown").2, "Scaling down from 2 to 0 replicas");
-    // Neither templates nor the MachineDeployment need to be there any more.
+    // Neither templates nor the MachineDeployment nor the Cluster need to be there any more.
     let mut seen = observed();
     seen.machine_set = set(deleted);
     seen.deployment = None;
     seen.infrastructure_template = Referenced::Missing;
+    let plan = decide(&Observed { cluster: None, ..seen.clone() });
+    assert_eq!(acts(&plan), ["patch MachineSet n/s"]);
     let plan = decide(&seen);
     assert_eq!(acts(&plan), ["patch MachineSet n/s"]);
     assert_eq!(object(&plan.actions[0])["metadata"]["finalizers"], json!([]));
