@@ -14,8 +14,9 @@ use runtime::key::Key;
 use runtime::queue::Queue;
 
 use crate::context::Context;
+use crate::definitions::Definition;
 use crate::error::Error;
-use crate::machine_set::wake::{cluster_matters, itself, part_differs};
+use crate::machine_set::wake::{cluster_matters, definition_matters, itself, part_differs};
 use crate::table;
 
 /// Subscribes to all of them.
@@ -35,6 +36,10 @@ pub(super) fn subscribe(cx: &Context, queue: &Queue) -> Result<(), Error> {
         let Some(metadata) = metadata else { return Vec::new() };
         let (namespace, name) = (metadata.namespace.as_deref(), metadata.name.as_deref());
         in_cluster(&of_clusters, namespace.unwrap_or_default(), name.unwrap_or_default())
+    });
+    let of_definitions = deployments.clone();
+    cx.kind::<Definition>()?.subscribe(queue, move |old, new| {
+        if definition_matters(old, new) { of_definitions.keys() } else { Vec::new() }
     });
     cx.cache.subscribe_dynamic(queue, move |kind, old, new| {
         let object = new.or(old).filter(|_| kind.kind.ends_with("Template"));

@@ -14,6 +14,7 @@ use runtime::key::Key;
 use runtime::queue::Queue;
 
 use crate::context::Context;
+use crate::definitions::Definition;
 use crate::error::Error;
 use crate::table;
 
@@ -36,12 +37,25 @@ pub(super) fn subscribe(cx: &Context, queue: &Queue) -> Result<(), Error> {
     let of_deployments = sets.clone();
     cx.kind::<MachineDeployment>()?
         .subscribe(queue, move |old, new| of_deployment(&of_deployments, old, new));
+    let of_definitions = sets.clone();
+    cx.kind::<Definition>()?.subscribe(queue, move |old, new| {
+        if definition_matters(old, new) { of_definitions.keys() } else { Vec::new() }
+    });
     let machines = cx.kind::<Machine>()?;
     let clusters = cx.kind::<Cluster>()?;
     cx.cache.subscribe_dynamic(queue, move |kind, old, new| {
         of_object(&Stores { sets: &sets, machines: &machines, clusters: &clusters }, kind, old, new)
     });
     Ok(())
+}
+
+/// Whether a kind came or speaks another contract: references to it may lead somewhere now. Rare enough to wake everybody.
+pub(crate) fn definition_matters(old: Option<&Definition>, new: Option<&Definition>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => old.metadata.labels != new.metadata.labels,
+        (None, Some(_)) => true,
+        (_, None) => false,
+    }
 }
 
 /// The key of the object itself, unless only its status changed: that is our own doing.

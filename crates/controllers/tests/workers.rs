@@ -1,0 +1,404 @@
+//! MachineDeployments and MachineSets over a real API server in the same process, under virtual time. Nobody provisions
+//! anything here: the tests say what becomes of Machines.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::core::machine::Machine;
+use api::core::machine_deployment::MachineDeployment;
+use api::core::machine_set::MachineSet;
+use apiserver::admission::{Matcher, Operation, Plugin};
+use apiserver::{ApiServer, Identifiers};
+use controllers::etcd_identity::EtcdIdentities;
+use controllers::machine_deployment::{self, MachineDeployments};
+use controllers::machine_set::{self, MachineSets};
+use controllers::{Context, table, workload};
+use jiff::Timestamp;
+use machinery::gvk::GroupVersionKind;
+use machinery::status::Status;
+use runtime::cache::Cache;
+use runtime::client::{Call, Client, Verb};
+use runtime::clock::Clock;
+use runtime::entropy::Entropy;
+use runtime::key::Key;
+use runtime::kind::Kind;
+use runtime::network;
+use runtime::queue::Groups;
+use runtime::shutdown::Shutdown;
+use runtime::workload::{Settings, Workloads};
+use runtime::writer::Writer;
+use serde_json::{Value, json};
+
+const NAMESPACE: &str = "default";
+const CORE: &str = "cluster.x-k8s.io/v1beta2";
+const INFRASTRUCTURE: &str = "infrastructure.cluster.x-k8s.io/v1beta2";
+const BOOTSTRAP: &str = "bootstrap.cluster.x-k8s.io/v1beta2";
+
+struct Names(Entropy);
+
+impl Identifiers for Names {
+    fn uid(&self) -> String {
+        self.0.stream("uid", "").uid()
+    }
+
+    fn suffix(&self) -> String {
+        self.0.stream("suffix", "").suffix()
+    }
+}
+
+/// The controllers at work, and a user beside them.
+struct Bench {
+    clock: Clock,
+    cx: Context,
+    controllers: Client,
+    user: Client,
+    counted: BTreeMap<String, u64>,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let clock = Clock::simulated(Timestamp::constant(1_800_000_000, 0));
+        let entropy = Entropy::seeded(3);
+        let time = clock.clone();
+        let server = ApiServer::builder(store::Database::in_memory().store("test").unwrap())
+            .clock(move || time.now())
+            .identifiers(Names(entropy.clone()))
+            .admission(vec![defaults()])
+            .build()
+            .await
+            .unwrap();
+        let user = Client::new(server.clone(), clock.clone());
+        define_kinds(&user).await;
+        let controllers = Client::new(server, clock.clone());
+        let cache = table::declare(Cache::builder(controllers.clone(), clock.clone(), entropy.clone()))
+            .watch_time(None)
+            .start(&Shutdown::new());
+        cache.synced().await;
+        let cx = context(&cache, &clock, &entropy);
+        let (groups, shutdown) = (Groups::new(), Shutdown::new());
+        table::run::<MachineSets>(&cx, &groups, machine_set::group_of, &shutdown).unwrap();
+        table::run::<MachineDeployments>(&cx, &groups, machine_deployment::group_of, &shutdown).unwrap();
+        Self { clock, cx, controllers, user, counted: BTreeMap::new() }
+    }
+
+    /// Applies an object as a user.
+    async fn apply(&self, object: Value) {
+        self.write(Verb::Apply, "", &object).await;
+    }
+
+    /// Patches an object, or its status.
+    async fn patch(&self, subresource: &str, object: Value) {
+        self.write(Verb::Patch, subresource, &object).await;
+    }
+
+    async fn delete(&self, api_version: &str, kind: &str, name: &str) {
+        let object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}});
+        self.write(Verb::Delete, "", &object).await;
+    }
+
+    async fn write(&self, verb: Verb, subresource: &str, object: &Value) {
+        let (api_version, kind) = (object["apiVersion"].as_str().unwrap(), object["kind"].as_str().unwrap());
+        let kind = self.user.discover(&GroupVersionKind::parse(api_version, kind).unwrap()).await.unwrap();
+        let key = Key::new(NAMESPACE, object["metadata"]["name"].as_str().unwrap());
+        let mut call = Call::new(verb, &kind, &key);
+        call.subresource = subresource;
+        call.query = match verb {
+            Verb::Apply => &[("fieldManager", "user"), ("force", "true")],
+            Verb::Delete => &[],
+            _ => &[("fieldManager", "user")],
+        };
+        if verb != Verb::Delete {
+            call.body = object.to_string().into();
+        }
+        self.user.call(call).await.unwrap();
+    }
+
+    /// Lets everything that can happen now happen.
+    async fn settle(&self) {
+        self.clock.sleep(Duration::from_millis(50)).await;
+    }
+
+    fn machines(&self) -> Vec<Arc<Machine>> {
+        self.cx.kind::<Machine>().unwrap().list(NAMESPACE)
+    }
+
+    fn sets(&self) -> Vec<Arc<MachineSet>> {
+        self.cx.kind::<MachineSet>().unwrap().list(NAMESPACE)
+    }
+
+    fn deployment(&self) -> Arc<MachineDeployment> {
+        self.cx.get::<MachineDeployment>(&Key::new(NAMESPACE, "d")).unwrap().unwrap()
+    }
+
+    async fn objects(&self, api_version: &str, kind: &str) -> Vec<Value> {
+        let kind = GroupVersionKind::parse(api_version, kind).unwrap();
+        let store = self.cx.cache.dynamic(&kind).await.unwrap();
+        store.list(NAMESPACE).iter().map(|object| object.value().clone()).collect()
+    }
+
+    /// What controllers sent since this was asked last, without reads and watches.
+    fn writes(&mut self) -> BTreeMap<String, u64> {
+        let mut now = BTreeMap::new();
+        for count in self.controllers.metrics().calls() {
+            assert_eq!(count.failures, 0, "{} {}", count.verb, count.resource);
+            if !["get", "list", "watch"].contains(&count.verb) {
+                now.insert(format!("{} {}", count.verb, count.resource), count.calls);
+            }
+        }
+        let before = std::mem::replace(&mut self.counted, now.clone());
+        now.retain(|what, count| {
+            *count -= before.get(what).copied().unwrap_or_default();
+            *count > 0
+        });
+        now
+    }
+
+    /// Says that all Machines are up, with the version that they should have.
+    async fn provision(&self) {
+        for machine in self.machines() {
+            let condition = |type_: &str| {
+                json!({"type": type_, "status": "True", "reason": type_, "message": "",
+                    "lastTransitionTime": "2027-01-15T08:00:00Z"})
+            };
+            self.patch(
+                "status",
+                json!({"apiVersion": CORE, "kind": "Machine", "metadata": {"name": machine.metadata.name},
+                "status": {
+                    "nodeRef": {"name": machine.metadata.name},
+                    "initialization": {"infrastructureProvisioned": true, "bootstrapDataSecretCreated": true},
+                    "conditions": [condition("Available"), condition("Ready"), condition("UpToDate")],
+                }}),
+            )
+            .await;
+        }
+        self.settle().await;
+    }
+
+    /// Takes the finalizer from Machines that are being deleted: nothing else holds them here.
+    async fn release(&self) {
+        for machine in self.machines() {
+            if machine.metadata.deletion_timestamp.is_some() {
+                let metadata = json!({"name": machine.metadata.name, "finalizers": []});
+                self.patch("", json!({"apiVersion": CORE, "kind": "Machine", "metadata": metadata})).await;
+            }
+        }
+        self.settle().await;
+    }
+}
+
+fn defaults() -> Plugin {
+    Plugin {
+        name: "defaults".to_owned(),
+        matcher: Matcher {
+            groups: vec![api::core::GROUP.to_owned()],
+            resources: Vec::new(),
+            operations: vec![Operation::Create, Operation::Update],
+        },
+        mutate: Some(Arc::new(|request, object| {
+            let kind = &request.kind;
+            api::defaults::default(&kind.group, &kind.kind, object, request.old)
+                .map_err(|error| Box::new(Status::bad_request(error.to_string())))
+        })),
+        validate: None,
+    }
+}
+
+async fn define_kinds(client: &Client) {
+    let kind =
+        Kind::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
+    for definition in api::crd::crds() {
+        let key = Key::cluster_scoped(definition["metadata"]["name"].as_str().unwrap());
+        let mut call = Call::new(Verb::Apply, &kind, &key);
+        call.query = &[("fieldManager", "test"), ("force", "true")];
+        call.body = definition.to_string().into();
+        client.call(call).await.unwrap();
+    }
+}
+
+fn context(cache: &Cache, clock: &Clock, entropy: &Entropy) -> Context {
+    let workloads = Workloads::new(
+        network::pipes(),
+        clock.clone(),
+        entropy.clone(),
+        workload::kubeconfigs(cache),
+        Settings::default(),
+    );
+    Context {
+        targets: Arc::new(table::targets(cache).unwrap()),
+        cache: cache.clone(),
+        writer: Writer::new(cache),
+        workloads,
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        etcd_identities: EtcdIdentities::default(),
+        control_planes: controllers::kubeadm_control_plane::Memory::default(),
+    }
+}
+
+/// A Cluster without control plane, templates and a MachineDeployment of three, settled and up.
+async fn three_workers() -> Bench {
+    let mut bench = Bench::new().await;
+    bench
+        .apply(json!({"apiVersion": CORE, "kind": "Cluster", "metadata": {"name": "c"},
+        "spec": {"clusterNetwork": {"serviceDomain": "cluster.local"}}}))
+        .await;
+    bench
+        .apply(json!({"apiVersion": INFRASTRUCTURE, "kind": "DevMachineTemplate", "metadata": {"name": "it"},
+            "spec": {"template": {"spec": {"backend": {"inMemory": {}}}}}}))
+        .await;
+    bench
+        .apply(json!({"apiVersion": BOOTSTRAP, "kind": "KubeadmConfigTemplate", "metadata": {"name": "bt"},
+            "spec": {"template": {"spec": {"format": "cloud-config"}}}}))
+        .await;
+    bench.apply(deployment(3, json!({"metadata": {"labels": {"pool": "a"}}}))).await;
+    bench.settle().await;
+    let expected = [
+        // Templates become the Cluster's, the MachineDeployment gets its finalizer and its owner.
+        ("patch kubeadmconfigtemplates.bootstrap.cluster.x-k8s.io", 1),
+        ("patch devmachinetemplates.infrastructure.cluster.x-k8s.io", 1),
+        ("patch machinedeployments.cluster.x-k8s.io", 1),
+        ("apply machinesets.cluster.x-k8s.io", 2),
+        ("apply machines.cluster.x-k8s.io", 3),
+        ("create kubeadmconfigs.bootstrap.cluster.x-k8s.io", 3),
+        ("create devmachines.infrastructure.cluster.x-k8s.io", 3),
+        ("apply machinedeployments.cluster.x-k8s.io", 1),
+    ];
+    assert_eq!(bench.writes(), expected.map(|(what, count)| (what.to_owned(), count)).into());
+    bench.provision().await;
+    bench
+}
+
+fn deployment(replicas: i32, template: Value) -> Value {
+    let mut object = json!({"apiVersion": CORE, "kind": "MachineDeployment", "metadata": {"name": "d"}, "spec": {
+        "clusterName": "c",
+        "replicas": replicas,
+        "selector": {},
+        "template": {"spec": {
+            "clusterName": "c",
+            "version": "v1.35.0",
+            "bootstrap": {"configRef": {"apiGroup": "bootstrap.cluster.x-k8s.io", "kind": "KubeadmConfigTemplate",
+                "name": "bt"}},
+            "infrastructureRef": {"apiGroup": "infrastructure.cluster.x-k8s.io", "kind": "DevMachineTemplate",
+                "name": "it"},
+        }},
+    }});
+    machinery::patch::merge::apply(&mut object["spec"]["template"], &template);
+    object
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_workers_cost_no_more_than_they_must_and_then_nothing() {
+    let mut bench = three_workers().await;
+    assert_eq!(bench.machines().len(), 3);
+    let status = bench.deployment().status.clone();
+    assert_eq!((status.available_replicas, status.up_to_date_replicas), (Some(3), Some(3)));
+    assert_eq!(status.phase.as_deref(), Some("Running"));
+    assert!(
+        status
+            .conditions
+            .iter()
+            .any(|condition| condition.type_ == "Available" && condition.status == "True")
+    );
+    for (api_version, kind) in [(BOOTSTRAP, "KubeadmConfig"), (INFRASTRUCTURE, "DevMachine")] {
+        for (object, machine) in bench.objects(api_version, kind).await.iter().zip(bench.machines()) {
+            assert_eq!(object["metadata"]["name"], machine.metadata.name.as_deref().unwrap());
+            assert_eq!(
+                object["metadata"]["ownerReferences"][0]["uid"],
+                machine.metadata.uid.as_deref().unwrap()
+            );
+        }
+    }
+    bench.writes();
+    bench.clock.sleep(Duration::from_secs(3600)).await;
+    assert_eq!(bench.writes(), BTreeMap::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn labels_reach_machines_and_what_they_are_made_of_and_leave_them_again() {
+    let mut bench = three_workers().await;
+    let name = bench.machines()[0].metadata.name.clone().unwrap();
+    for (api_version, kind) in [(CORE, "Machine"), (INFRASTRUCTURE, "DevMachine")] {
+        let metadata = json!({"name": name, "labels": {"user": "mine"}});
+        bench.patch("", json!({"apiVersion": api_version, "kind": kind, "metadata": metadata})).await;
+    }
+    let uids =
+        |bench: &Bench| bench.machines().iter().map(|one| one.metadata.uid.clone()).collect::<Vec<_>>();
+    let before = uids(&bench);
+    for (labels, pool, rack) in [
+        (json!({"pool": "a", "rack": "r1"}), Some("a"), Some("r1")),
+        (json!({"pool": "a"}), Some("a"), None),
+        (json!({"rack": "r2"}), None, Some("r2")),
+    ] {
+        bench.apply(deployment(3, json!({"metadata": {"labels": labels}}))).await;
+        bench.settle().await;
+        for (api_version, kind) in
+            [(CORE, "Machine"), (BOOTSTRAP, "KubeadmConfig"), (INFRASTRUCTURE, "DevMachine")]
+        {
+            for object in bench.objects(api_version, kind).await {
+                let labels = &object["metadata"]["labels"];
+                assert_eq!(
+                    (labels["pool"].as_str(), labels["rack"].as_str()),
+                    (pool, rack),
+                    "{kind} {labels}"
+                );
+                let users = kind != "KubeadmConfig" && object["metadata"]["name"] == name.as_str();
+                assert_eq!(labels["user"] == "mine", users);
+            }
+        }
+    }
+    assert_eq!(before, uids(&bench));
+    bench.writes();
+    bench.clock.sleep(Duration::from_secs(600)).await;
+    assert_eq!(bench.writes(), BTreeMap::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_replaces_machines_one_by_one_and_removes_the_old_set() {
+    let bench = three_workers().await;
+    let template = json!({"metadata": {"labels": {"pool": "a"}}, "spec": {"version": "v1.36.0"}});
+    bench.apply(deployment(3, template)).await;
+    let mut most = 0;
+    for _ in 0..20 {
+        bench.settle().await;
+        most = most.max(bench.machines().len());
+        let available = bench.sets().iter().filter_map(|set| set.status.available_replicas).sum::<i32>();
+        assert!(available >= 3, "{available}");
+        bench.provision().await;
+        bench.release().await;
+    }
+    assert_eq!(most, 4);
+    assert_eq!(bench.sets().len(), 1);
+    assert!(bench.machines().iter().all(|machine| machine.spec.version.as_deref() == Some("v1.36.0")));
+    assert_eq!(bench.machines().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn scaling_down_and_deletion_leave_nothing() {
+    let bench = three_workers().await;
+    bench.apply(deployment(1, json!({"metadata": {"labels": {"pool": "a"}}}))).await;
+    bench.settle().await;
+    bench.release().await;
+    assert_eq!((bench.machines().len(), bench.deployment().status.replicas), (1, Some(1)));
+    bench.delete(CORE, "MachineDeployment", "d").await;
+    bench.settle().await;
+    assert_eq!(bench.sets().len(), 1, "it waits for its Machine");
+    bench.release().await;
+    assert_eq!((bench.machines().len(), bench.sets().len()), (0, 0));
+    assert!(bench.cx.get::<MachineDeployment>(&Key::new(NAMESPACE, "d")).unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_while_a_machine_is_made_is_made_again() {
+    let bench = three_workers().await;
+    bench.apply(deployment(4, json!({"metadata": {"labels": {"pool": "a"}}}))).await;
+    bench.settle().await;
+    let fresh = bench.machines().into_iter().find(|machine| machine.status.node_ref.is_none()).unwrap();
+    let name = fresh.metadata.name.clone().unwrap();
+    bench.delete(INFRASTRUCTURE, "DevMachine", &name).await;
+    bench.settle().await;
+    let again = bench.objects(INFRASTRUCTURE, "DevMachine").await;
+    assert!(again.iter().any(|object| object["metadata"]["name"] == name.as_str()));
+}
