@@ -178,6 +178,15 @@ pub fn is_available(cluster: &Value) -> bool {
     condition(cluster, "Available").is_some_and(|condition| condition["status"] == "True")
 }
 
+/// Whether everything that was asked for is there and as it should be.
+pub fn is_complete(parts: &Parts, lines: &[Line]) -> bool {
+    let owners = || parts.control_plane.iter().chain(&parts.machine_deployments);
+    let wanted = |owner: &Value| owner["spec"]["replicas"].as_i64().unwrap_or_default();
+    let counted = owners().all(|owner| owner["status"]["readyReplicas"].as_i64() == Some(wanted(owner)));
+    let there = i64::try_from(parts.machines.len()).unwrap_or(i64::MAX) == owners().map(wanted).sum::<i64>();
+    is_available(&parts.cluster) && counted && there && lines.iter().all(|line| line.mood == Mood::Good)
+}
+
 /// What stands in the way, in the words of the first line that waits for something.
 pub fn first_obstacle(lines: &[Line]) -> String {
     let waiting = lines.iter().find(|line| line.mood != Mood::Good && !line.message.is_empty());
@@ -223,19 +232,20 @@ fn line(object: &Value, state: String, main: &str, now: Timestamp) -> Line {
     }
 }
 
-/// The first line of the message of the condition that says most.
+/// What the main condition says; where that has no words of its own, what Ready says, and the bare reason at last.
 fn waits_for(object: &Value, main: Option<&Value>, deleting: bool) -> String {
-    let from = |condition: &Value| {
-        let message = text(&condition["message"]).unwrap_or_default();
-        let first = message.lines().find(|line| !line.trim_end().ends_with(':')).or(message.lines().next());
-        let first = first.unwrap_or_default().trim().trim_start_matches("* ").to_owned();
-        if first.is_empty() { text(&condition["reason"]).unwrap_or_default().to_owned() } else { first }
-    };
-    match main {
-        Some(main) => from(main),
-        None if deleting => "Deleting".to_owned(),
-        None => condition(object, "Ready").map(from).unwrap_or_else(|| "Not yet reported".to_owned()),
-    }
+    let ready = condition(object, "Ready").filter(|ready| ready["status"] != "True" && !deleting);
+    let said = [main, ready].into_iter().flatten().find_map(first_line);
+    let reason = main.or(ready).and_then(|condition| text(&condition["reason"]));
+    let otherwise = if deleting { "Deleting" } else { "Not yet reported" };
+    said.or(reason).unwrap_or(otherwise).to_owned()
+}
+
+/// The first line of a condition's message that says something: headings end with a colon, and items have a bullet.
+fn first_line(condition: &Value) -> Option<&str> {
+    let lines = || text(&condition["message"]).unwrap_or_default().lines();
+    let line = lines().find(|line| !line.trim_end().ends_with(':')).or_else(|| lines().next())?;
+    Some(line.trim().trim_start_matches("* ")).filter(|line| !line.is_empty())
 }
 
 fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
@@ -362,6 +372,39 @@ mod tests {
             "└─ Machine/demo-control-plane-a",
         ];
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_condition_without_words_leaves_them_to_ready() {
+        let conditions = |message: &str| {
+            json!([
+                {"type": "Available", "status": "False", "reason": "NotReady", "message": ""},
+                {"type": "Ready", "status": "False", "reason": "NotReady", "message": message},
+            ])
+        };
+        let waits = |object: Value| line(&object, String::new(), "Available", Timestamp::UNIX_EPOCH).message;
+        let machine = |conditions| object("Machine", "a", "1", None, conditions);
+        assert_eq!(waits(machine(conditions("* NodeHealthy: no Node yet"))), "NodeHealthy: no Node yet");
+        assert_eq!(waits(machine(conditions(""))), "NotReady");
+        assert_eq!(waits(machine(json!([]))), "Not yet reported");
+    }
+
+    #[test]
+    fn a_cluster_is_complete_when_every_replica_is_there_and_well() {
+        let mut parts = parts();
+        let complete = |parts: &Parts| is_complete(parts, &lines(parts, Timestamp::UNIX_EPOCH));
+        assert!(!complete(&parts));
+        let well = json!([{"type": "Available", "status": "True"}]);
+        for part in [&mut parts.cluster, &mut parts.machine_deployments[0], &mut parts.machines[1]] {
+            part["status"]["conditions"] = well.clone();
+        }
+        for part in parts.control_plane.iter_mut().chain(&mut parts.machine_deployments) {
+            part["spec"]["replicas"] = json!(1);
+            part["status"]["readyReplicas"] = json!(1);
+        }
+        assert!(complete(&parts));
+        parts.machines.pop();
+        assert!(!complete(&parts));
     }
 
     #[test]

@@ -50,13 +50,14 @@ pub fn kubeconfig(cx: &Context, cluster_name: &str, server: &str, authority: &Ke
     let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256, &mut random)?;
     let request = CertificateRequest::client(KUBECONFIG_COMMON_NAME, &[KUBECONFIG_ORGANIZATION], KUBECONFIG_LIFETIME);
     let certificate = signer.issue(&request, &key, now, &mut random)?;
+    let (certificate, key) = (certificate.to_pem(), key.to_pem()?);
     let kubeconfig = NewKubeconfig {
         cluster: cluster_name,
         user: &format!("{cluster_name}-admin"),
         server: &format!("https://{server}"),
         certificate_authority: authority.certificate.as_bytes(),
-        client_certificate: certificate.to_pem().as_bytes(),
-        client_key: key.to_pem()?.as_bytes(),
+        client_certificate: certificate.as_bytes(),
+        client_key: key.as_bytes(),
     };
     Ok(kubeconfig.render())
 }

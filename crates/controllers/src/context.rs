@@ -17,6 +17,7 @@ use runtime::writer::Writer;
 use crate::definitions::{self, Definition};
 use crate::error::Error;
 use crate::etcd_identity::EtcdIdentities;
+use crate::kubeadm_control_plane::Memory;
 use crate::target::{self, Target};
 
 /// Everything a controller may use. Clones share it.
@@ -34,6 +35,8 @@ pub struct Context {
     pub entropy: Entropy,
     /// Client certificates for the etcd of workload clusters.
     pub etcd_identities: EtcdIdentities,
+    /// What workload clusters said about their control planes.
+    pub control_planes: Memory,
     /// Kinds with a Rust type, by what an object says of itself.
     pub targets: Arc<BTreeMap<GroupVersionKind, Arc<dyn Target>>>,
 }

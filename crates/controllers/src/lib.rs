@@ -7,12 +7,15 @@
 
 pub mod act;
 pub mod certificates;
+pub mod cluster;
 pub mod context;
 pub mod controller;
 pub mod definitions;
 pub mod error;
 pub mod etcd_identity;
 pub mod kubeadm_config;
+pub mod kubeadm_control_plane;
+pub mod machine;
 pub mod machine_deployment;
 pub mod machine_set;
 pub mod table;

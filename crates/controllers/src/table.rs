@@ -21,11 +21,14 @@ use runtime::shutdown::Shutdown;
 use runtime::workload::Change;
 use tokio::task::JoinHandle;
 
+use crate::cluster::ClusterController;
 use crate::context::Context;
 use crate::controller::{Controller, reconcile};
 use crate::definitions::{self, Definition};
 use crate::error::Error;
 use crate::kubeadm_config::KubeadmConfigController;
+use crate::kubeadm_control_plane::{self, KubeadmControlPlaneController};
+use crate::machine::MachineController;
 use crate::machine_deployment::{self, MachineDeployments};
 use crate::machine_set::{self, MachineSets};
 use crate::target::{self, Target};
@@ -36,6 +39,8 @@ pub const BY_OWNER: &str = "owner";
 pub const BY_CLUSTER: &str = "cluster";
 /// The index by the object that a reference names, or a template: `namespace/group/kind/name`.
 pub const BY_REFERENCE: &str = "reference";
+/// The index of Machines by their provider ID: `namespace/cluster` and the ID.
+pub const BY_PROVIDER_ID: &str = "provider-id";
 
 /// Declares everything that controllers read.
 pub fn declare(builder: CacheBuilder) -> CacheBuilder {
@@ -61,6 +66,11 @@ pub fn declare(builder: CacheBuilder) -> CacheBuilder {
                 .index(BY_OWNER, |machine: &Machine| owner_uids(&machine.metadata))
                 .index(BY_CLUSTER, |machine: &Machine| {
                     cluster_of(&machine.metadata, &machine.spec.cluster_name)
+                })
+                .index(BY_PROVIDER_ID, |machine: &Machine| {
+                    let namespace = machine.metadata.namespace.as_deref().unwrap_or_default();
+                    let value = |id: &String| provider_id_value(namespace, &machine.spec.cluster_name, id);
+                    machine.spec.provider_id.iter().map(value).collect()
                 })
                 .index(BY_REFERENCE, |machine: &Machine| {
                     let namespace = machine.metadata.namespace.as_deref().unwrap_or_default();
@@ -143,6 +153,9 @@ pub fn start(cx: &Context, groups: &Groups, shutdown: &Shutdown) -> Result<Vec<J
         run::<MachineSets>(cx, groups, machine_set::group_of, shutdown)?,
         run::<MachineDeployments>(cx, groups, machine_deployment::group_of, shutdown)?,
         run::<KubeadmConfigController>(cx, groups, cluster_by_label::<KubeadmConfig>, shutdown)?,
+        run::<KubeadmControlPlaneController>(cx, groups, kubeadm_control_plane::group_of, shutdown)?,
+        run::<MachineController>(cx, groups, cluster_of_machine, shutdown)?,
+        run::<ClusterController>(cx, groups, |_, cluster| cluster.clone(), shutdown)?,
     ])
 }
 
@@ -152,6 +165,12 @@ fn cluster_by_label<K: Typed>(cx: &Context, key: &Key) -> Key {
     let labels = object.as_ref().and_then(|object| object.meta().labels.as_ref());
     let cluster = labels.and_then(|labels| labels.get(labels::CLUSTER_NAME));
     cluster.map_or_else(|| key.clone(), |cluster| Key::new(key.namespace(), cluster))
+}
+
+/// The key of the Cluster that a Machine names; its own key once it is gone.
+fn cluster_of_machine(cx: &Context, key: &Key) -> Key {
+    let machine = cx.get::<Machine>(key).ok().flatten();
+    machine.map_or_else(|| key.clone(), |machine| Key::new(key.namespace(), &machine.spec.cluster_name))
 }
 
 /// Starts one controller.
@@ -234,6 +253,11 @@ fn template_references(metadata: &ObjectMeta, template: &MachineSpec) -> Vec<Str
 /// A value of the index [`BY_CLUSTER`].
 pub fn cluster_value(namespace: &str, name: &str) -> String {
     format!("{namespace}/{name}")
+}
+
+/// A value of the index [`BY_PROVIDER_ID`].
+pub fn provider_id_value(namespace: &str, cluster: &str, id: &str) -> String {
+    format!("{namespace}/{cluster} {id}")
 }
 
 /// A value of the index [`BY_REFERENCE`].

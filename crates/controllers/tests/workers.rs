@@ -402,3 +402,46 @@ async fn what_is_lost_while_a_machine_is_made_is_made_again() {
     let again = bench.objects(INFRASTRUCTURE, "DevMachine").await;
     assert!(again.iter().any(|object| object["metadata"]["name"] == name.as_str()));
 }
+
+/// What a health check says about a Machine.
+async fn health_check(bench: &Bench, machine: &Machine, healthy: &str) {
+    let condition = |type_: &str, status: &str| {
+        json!({"type": type_, "status": status, "reason": "R", "message": "",
+            "lastTransitionTime": "2027-01-15T08:00:00Z"})
+    };
+    let mut conditions: Vec<Value> =
+        machine.status.conditions.iter().map(|condition| json!(condition)).collect();
+    conditions.retain(|condition| condition["type"] != "HealthCheckSucceeded");
+    conditions.retain(|condition| condition["type"] != "OwnerRemediated");
+    conditions.push(condition("HealthCheckSucceeded", healthy));
+    conditions.push(condition("OwnerRemediated", "False"));
+    let metadata = json!({"name": machine.metadata.name});
+    let status = json!({"conditions": conditions});
+    let object = json!({"apiVersion": CORE, "kind": "Machine", "metadata": metadata, "status": status});
+    bench.patch("status", object).await;
+    bench.settle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unhealthy_machine_is_replaced_and_one_that_recovers_stays() {
+    let mut bench = three_workers().await;
+    let [first, second, _] = bench.machines().try_into().unwrap();
+    health_check(&bench, &first, "True").await;
+    let reason = |bench: &Bench, machine: &Machine| {
+        let now = bench.cx.get::<Machine>(&Key::of(&machine.metadata)).unwrap()?;
+        let found = now.status.conditions.iter().find(|condition| condition.type_ == "OwnerRemediated")?;
+        Some((found.reason.clone(), now.metadata.deletion_timestamp.is_some()))
+    };
+    assert_eq!(reason(&bench, &first), None);
+    health_check(&bench, &second, "False").await;
+    assert_eq!(reason(&bench, &second), Some(("MachineDeleting".to_owned(), true)));
+    bench.release().await;
+    assert_eq!(bench.machines().len(), 3);
+    assert!(bench.cx.get::<Machine>(&Key::of(&second.metadata)).unwrap().is_none());
+    bench.writes();
+    bench.clock.sleep(Duration::from_secs(600)).await;
+    assert_eq!(
+        bench.writes().into_keys().collect::<Vec<_>>(),
+        ["apply machinedeployments.cluster.x-k8s.io", "apply machinesets.cluster.x-k8s.io"]
+    );
+}

@@ -3,11 +3,16 @@
 //! Deliberately absent: clocks, randomness, environment, async, clients. Nothing here can fail: it can only decide to wait.
 
 pub mod applied;
+pub mod certificates;
+pub mod cluster;
 pub mod conditions;
 pub mod deletion_order;
 pub mod drain;
 pub mod etcd_membership;
 pub mod failure_domains;
+pub mod kubeadm_config;
+pub mod kubeadm_control_plane;
+pub mod machine;
 pub mod machine_deployment;
 pub mod machine_health_check;
 pub mod machine_set;

@@ -24,7 +24,12 @@ pub fn suffix(owner_uid: &str, resource_version: &str, ordinal: usize) -> String
 }
 
 /// The suffixes of `count` children, skipping every one that `taken` says is in use.
-pub fn suffixes(owner_uid: &str, resource_version: &str, count: usize, taken: impl Fn(&str) -> bool) -> Vec<String> {
+pub fn suffixes(
+    owner_uid: &str,
+    resource_version: &str,
+    count: usize,
+    taken: impl Fn(&str) -> bool,
+) -> Vec<String> {
     let mut chosen = BTreeSet::new();
     let mut ordered = Vec::with_capacity(count);
     let mut ordinal = 0;

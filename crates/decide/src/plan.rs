@@ -171,7 +171,9 @@ impl Write {
     pub fn target(&self) -> ObjectRef {
         match self {
             Write::Apply { object, .. } | Write::Create { object } => ObjectRef::of_value(object),
-            Write::Patch { target, .. } | Write::Delete { target, .. } | Write::Evict { target } => target.clone(),
+            Write::Patch { target, .. } | Write::Delete { target, .. } | Write::Evict { target } => {
+                target.clone()
+            }
         }
     }
 }

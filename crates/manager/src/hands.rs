@@ -107,5 +107,6 @@ fn context(cache: &Cache, environment: &Environment) -> Result<Context, HandsErr
         clock: environment.clock.clone(),
         entropy: environment.entropy.clone(),
         etcd_identities: EtcdIdentities::default(),
+        control_planes: controllers::kubeadm_control_plane::Memory::default(),
     })
 }

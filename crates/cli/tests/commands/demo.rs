@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use crate::sandbox::Sandbox;
 
 #[test]
-fn once_ends_well_when_the_cluster_is_available() {
+fn once_ends_well_when_the_cluster_and_its_machines_are_available() {
     let sandbox = Sandbox::new();
     let finished = sandbox.run(["demo", "--once", "--timeout=240"]);
     assert_eq!(finished.code, Some(0), "{}\n{}", finished.stdout, finished.stderr);
-    for expected in
-        ["Cluster/demo", "KubeadmControlPlane/demo-control-plane", "cluster demo is Available after"]
-    {
+    for expected in [
+        "Cluster/demo",
+        "KubeadmControlPlane/demo-control-plane",
+        "cluster demo is Available after",
+        "all 6 machines are Available after",
+    ] {
         assert!(finished.stdout.contains(expected), "{expected:?} is missing in\n{}", finished.stdout);
     }
     let machines = |owner: &str| {

@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use clap::Args;
+use jiff::Timestamp;
 use manager::{Data, Environment, Plane, Settings, write_private};
 use runtime::client::Client;
+use runtime::clock::Clock;
 use runtime::key::Key;
 use runtime::kind::Kind;
 
@@ -33,7 +35,7 @@ const NAMESPACE: &str = "default";
 /// How the demonstration runs.
 #[derive(Debug, Args)]
 pub struct DemoArguments {
-    /// Stop as soon as the cluster is Available.
+    /// Stop as soon as the cluster is Available and all its machines are.
     #[arg(long)]
     once: bool,
     /// How many seconds the cluster may take.
@@ -73,12 +75,13 @@ async fn bring_up(
     stop: &mut StopSignals,
 ) -> Result<(), CommandError> {
     let client = plane.client();
+    let started = environment.clock.now();
     output::line(format_args!("management plane: https://{}", plane.address()));
     let documents = objects::parse(OBJECTS)?;
     objects::apply(client, &documents, "windlass-demo").await?;
     let kinds = documents.into_iter().map(|document| document.kind);
     let watched = Watched::start(client.clone(), environment, kinds).await.map_err(CommandError::unmet)?;
-    until_available(&watched, environment, arguments.timeout, stop).await?;
+    until_complete(&watched, &environment.clock, started, arguments.timeout, stop).await?;
     drop(watched);
     let workload = write_workload_kubeconfig(client, folder).await?;
     if arguments.once {
@@ -91,36 +94,37 @@ async fn bring_up(
     Ok(())
 }
 
-/// Shows the tree, anew after each change, until the Cluster is Available, or the time is over.
-async fn until_available(
+/// Shows the tree, anew after each change, until the Cluster is Available and every machine is, or the time is over.
+async fn until_complete(
     watched: &Watched,
-    environment: &Environment,
+    clock: &Clock,
+    started: Timestamp,
     timeout_seconds: u64,
     stop: &mut StopSignals,
 ) -> Result<(), CommandError> {
-    let clock = &environment.clock;
-    let started = clock.now();
-    let deadline = clock.after(Duration::from_secs(timeout_seconds));
+    let left = Duration::from_secs(timeout_seconds).saturating_sub(clock.since(started));
+    let deadline = clock.after(left);
     let cluster = Key::new(NAMESPACE, NAME);
-    let mut view = View::new();
+    let mut view = View::new(NAME);
     loop {
         let parts = watched.parts(&cluster);
         let lines = tree::lines(&parts, clock.now());
         let elapsed = clock.since(started);
-        view.show(&lines, elapsed);
-        if tree::is_available(&parts.cluster) {
-            output::line(format_args!("\ncluster {NAME} is Available after {:.1} s", elapsed.as_secs_f64()));
+        view.show(&lines, elapsed, tree::is_available(&parts.cluster));
+        if tree::is_complete(&parts, &lines) {
+            view.end(parts.machines.len(), elapsed);
             return Ok(());
         }
         tokio::select! {
             biased;
             () = stop.received() => {
-                return Err(CommandError::unmet(format!("stopped before cluster {NAME} was Available")));
+                return Err(CommandError::unmet(format!("stopped before cluster {NAME} was complete")));
             }
             () = clock.sleep_until(deadline) => {
+                let missing = if view.available_after().is_some() { "complete" } else { "Available" };
                 let reason = tree::first_obstacle(&lines);
                 return Err(CommandError::unmet(format!(
-                    "cluster {NAME} is not Available after {timeout_seconds} s: {reason}"
+                    "cluster {NAME} is not {missing} after {timeout_seconds} s: {reason}"
                 )));
             }
             () = view.stale(watched, clock) => {}

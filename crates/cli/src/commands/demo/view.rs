@@ -19,23 +19,64 @@ const NARROWEST_COLUMNS: usize = 40;
 
 /// What was shown last, and where.
 pub struct View {
+    cluster: &'static str,
     terminal: Option<Term>,
     drawn_rows: usize,
     printed: Vec<String>,
+    available_after: Option<Duration>,
 }
 
 impl View {
-    /// A view on standard output.
-    pub fn new() -> Self {
+    /// A view of this cluster on standard output.
+    pub fn new(cluster: &'static str) -> Self {
         let terminal = std::io::stdout().is_terminal().then(Term::buffered_stdout);
-        Self { terminal, drawn_rows: 0, printed: Vec::new() }
+        Self { cluster, terminal, drawn_rows: 0, printed: Vec::new(), available_after: None }
     }
 
     /// Shows the tree as it is now.
-    pub fn show(&mut self, lines: &[Line], elapsed: Duration) {
+    pub fn show(&mut self, lines: &[Line], elapsed: Duration, available: bool) {
+        let became_available = available && self.available_after.is_none();
+        if became_available {
+            self.available_after = Some(elapsed);
+        }
         match &self.terminal {
-            Some(terminal) => self.drawn_rows = draw(terminal, self.drawn_rows, lines, elapsed),
-            None => self.print(lines, elapsed),
+            Some(terminal) => {
+                self.drawn_rows = draw(terminal, self.drawn_rows, lines, &self.heading(elapsed))
+            }
+            None => {
+                self.print(lines, elapsed);
+                if became_available {
+                    output::line(self.availability(elapsed));
+                }
+            }
+        }
+    }
+
+    /// When the Cluster was seen Available first.
+    pub fn available_after(&self) -> Option<Duration> {
+        self.available_after
+    }
+
+    /// Says that everything is there.
+    pub fn end(&self, machines: usize, elapsed: Duration) {
+        if let (Some(_), Some(available_after)) = (&self.terminal, self.available_after) {
+            output::line(format_args!("\n{}", self.availability(available_after)));
+        }
+        output::line(format_args!(
+            "all {machines} machines are Available after {:.1} s",
+            elapsed.as_secs_f64()
+        ));
+    }
+
+    fn availability(&self, after: Duration) -> String {
+        format!("cluster {} is Available after {:.1} s", self.cluster, after.as_secs_f64())
+    }
+
+    fn heading(&self, elapsed: Duration) -> String {
+        let elapsed = format!("elapsed {:.1} s", elapsed.as_secs_f64());
+        match self.available_after {
+            Some(after) => format!("{elapsed}; {}", self.availability(after)),
+            None => elapsed,
         }
     }
 
@@ -71,11 +112,11 @@ fn described(line: &Line) -> String {
 /// Draws over the rows drawn last and returns how many there are now.
 ///
 /// A terminal that cannot be drawn on is no reason to stop: the next drawing tries again.
-fn draw(terminal: &Term, drawn_rows: usize, lines: &[Line], elapsed: Duration) -> usize {
+fn draw(terminal: &Term, drawn_rows: usize, lines: &[Line], heading: &str) -> usize {
     let (height, width) = terminal.size();
     let _ = terminal.clear_last_lines(drawn_rows);
     // What scrolled off the top cannot be drawn over: a tree that is too tall is cut.
-    let rows = rows(lines, elapsed, usize::from(width)).into_iter().take(usize::from(height.max(3)) - 1);
+    let rows = rows(lines, heading, usize::from(width)).into_iter().take(usize::from(height.max(3)) - 1);
     let rows: Vec<String> = rows.collect();
     for row in &rows {
         let _ = terminal.write_line(row);
@@ -84,11 +125,11 @@ fn draw(terminal: &Term, drawn_rows: usize, lines: &[Line], elapsed: Duration) -
     rows.len()
 }
 
-fn rows(lines: &[Line], elapsed: Duration, width: usize) -> Vec<String> {
+fn rows(lines: &[Line], heading: &str, width: usize) -> Vec<String> {
     let columns = width.max(NARROWEST_COLUMNS) - 1;
     let table = tree::table(lines);
     let moods = std::iter::once(None).chain(lines.iter().map(|line| Some(line.mood)));
-    let mut rows = vec![String::new(), format!("elapsed {:.1} s", elapsed.as_secs_f64())];
+    let mut rows = vec![String::new(), console::truncate_str(heading, columns, "…").into_owned()];
     rows.extend(table.iter().zip(moods).map(|(row, mood)| {
         let row = console::style(console::truncate_str(row, columns, "…"));
         match mood {
@@ -126,7 +167,7 @@ mod tests {
     #[test]
     fn no_row_is_wider_than_the_terminal() {
         let long = "x".repeat(200);
-        let rows = rows(&[line("Cluster/a", &long)], Duration::ZERO, 60);
+        let rows = rows(&[line("Cluster/a", &long)], &long, 60);
         assert!(rows.iter().all(|row| console::measure_text_width(row) < 60), "{rows:?}");
     }
 }

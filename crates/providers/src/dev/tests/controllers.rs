@@ -185,6 +185,7 @@ async fn context(world: &World, client: &Client, shutdown: &Shutdown) -> Context
         clock: world.clock.clone(),
         entropy: world.entropy.clone(),
         etcd_identities: EtcdIdentities::default(),
+        control_planes: controllers::kubeadm_control_plane::Memory::default(),
     }
 }
 

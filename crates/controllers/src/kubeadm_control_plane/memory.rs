@@ -1,0 +1,56 @@
+//! What workload clusters said, kept as long as nothing that it depends on changes: asking again costs a tunnel.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use decide::kubeadm_control_plane::{Addons, EtcdView};
+use runtime::key::Key;
+
+/// Answers of workload clusters, by the key of their KubeadmControlPlane. Clones share them.
+#[derive(Clone, Default)]
+pub struct Memory {
+    answers: Arc<Mutex<BTreeMap<Key, Answers>>>,
+}
+
+#[derive(Default)]
+struct Answers {
+    /// What etcd said, and what it depended on.
+    etcd: Option<(String, EtcdView)>,
+    /// The add-ons, and what they were looked at for.
+    addons: Option<(String, Addons)>,
+}
+
+impl Memory {
+    fn answers(&self) -> MutexGuard<'_, BTreeMap<Key, Answers>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What etcd said, if it still depends on the same.
+    pub fn etcd(&self, key: &Key, fingerprint: &str) -> Option<EtcdView> {
+        let answers = self.answers();
+        let (known, view) = answers.get(key)?.etcd.as_ref()?;
+        (known == fingerprint).then(|| view.clone())
+    }
+
+    /// Keeps what etcd said.
+    pub fn put_etcd(&self, key: &Key, fingerprint: String, view: EtcdView) {
+        self.answers().entry(key.clone()).or_default().etcd = Some((fingerprint, view));
+    }
+
+    /// The add-ons, if they were looked at for the same.
+    pub fn addons(&self, key: &Key, wanted: &str) -> Option<Addons> {
+        let answers = self.answers();
+        let (known, addons) = answers.get(key)?.addons.as_ref()?;
+        (known == wanted).then(|| addons.clone())
+    }
+
+    /// Keeps the add-ons.
+    pub fn put_addons(&self, key: &Key, wanted: String, addons: Addons) {
+        self.answers().entry(key.clone()).or_default().addons = Some((wanted, addons));
+    }
+
+    /// Forgets everything about a KubeadmControlPlane that is gone.
+    pub fn forget(&self, key: &Key) {
+        self.answers().remove(key);
+    }
+}
