@@ -1,6 +1,6 @@
 //! The hands: the only place that writes. Every action is carried out as it stands; nothing is decided here.
 
-use decide::plan::{Action, ObjectRef, Write};
+use decide::plan::{Action, ObjectRef, Part, Write};
 use machinery::gvk::GroupVersionKind;
 use runtime::cache::Typed;
 use runtime::key::Key;
@@ -63,8 +63,13 @@ async fn management(cx: &Context, write: &Write) -> Result<Progress, Error> {
     let target = cx.target(&kind_of(&reference)?).await?;
     match write {
         Write::Apply { object, manager, part } => {
-            let sent = target.apply(&cx.writer, &key, manager, *part, object).await?;
-            return Ok(if sent { Progress::Visible } else { Progress::Nothing });
+            return match target.apply(&cx.writer, &key, manager, *part, object).await {
+                // An object that is gone needs no status.
+                Err(error) if *part == Part::Status && error.is_not_found() => Ok(Progress::Nothing),
+                Err(error) => Err(error.into()),
+                Ok(true) => Ok(Progress::Visible),
+                Ok(false) => Ok(Progress::Nothing),
+            };
         }
         Write::Create { object } => create(cx, target.as_ref(), &key, object).await?,
         Write::Patch { patch, part, .. } => match target.patch(&cx.writer, &key, *part, patch).await {

@@ -38,7 +38,7 @@ fn whatever_goes_wrong_the_cluster_comes_up_and_goes_away() {
     };
     let restarts: usize = thread::scope(|scope| {
         let started: Vec<_> = (0..workers)
-            .map(|worker| scope.spawn(move || runs(worker).map(|outcome| outcome.restarts).sum()))
+            .map(|worker| scope.spawn(move || runs(worker).map(|outcome| outcome.restarts).sum::<usize>()))
             .collect();
         started
             .into_iter()
