@@ -21,12 +21,15 @@ pub const KUBECONFIG_LIFETIME: Duration = Duration::from_secs(365 * DAY_SECONDS)
 /// # Errors
 /// When a key or a certificate cannot be made.
 pub fn make(cx: &Context, owner_uid: &str, certificates: &[Certificate]) -> Result<KeyPairs, Error> {
-    let made = certificates.iter().map(|certificate| Ok((certificate.purpose, key_pair(cx, owner_uid, certificate)?)));
+    let made = certificates
+        .iter()
+        .map(|certificate| Ok((certificate.purpose, key_pair(cx, owner_uid, certificate)?)));
     made.collect()
 }
 
 fn key_pair(cx: &Context, owner_uid: &str, certificate: &Certificate) -> Result<KeyPair, Error> {
-    let mut random = cx.entropy.stream("cluster-keys", &format!("{owner_uid}/{}", certificate.purpose.suffix()));
+    let mut random =
+        cx.entropy.stream("cluster-keys", &format!("{owner_uid}/{}", certificate.purpose.suffix()));
     let algorithm = certificate.algorithm.map(|algorithm| KeyAlgorithm::from_name(algorithm.as_str()));
     // Where nobody asks for anything, keys are small and quickly made; RSA costs half a second each.
     let key = PrivateKey::generate(algorithm.transpose()?.unwrap_or_default(), &mut random)?;
@@ -43,12 +46,18 @@ fn key_pair(cx: &Context, owner_uid: &str, certificate: &Certificate) -> Result<
 ///
 /// # Errors
 /// When the authority cannot be used, or the certificate cannot be made.
-pub fn kubeconfig(cx: &Context, cluster_name: &str, server: &str, authority: &KeyPair) -> Result<String, Error> {
+pub fn kubeconfig(
+    cx: &Context,
+    cluster_name: &str,
+    server: &str,
+    authority: &KeyPair,
+) -> Result<String, Error> {
     let now = cx.clock.now();
     let mut random = cx.entropy.stream("kubeconfig", &format!("{cluster_name} {server} {}", now.as_second()));
     let signer = Authority::from_pem(authority.certificate.as_bytes(), authority.key.as_bytes())?;
     let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256, &mut random)?;
-    let request = CertificateRequest::client(KUBECONFIG_COMMON_NAME, &[KUBECONFIG_ORGANIZATION], KUBECONFIG_LIFETIME);
+    let request =
+        CertificateRequest::client(KUBECONFIG_COMMON_NAME, &[KUBECONFIG_ORGANIZATION], KUBECONFIG_LIFETIME);
     let certificate = signer.issue(&request, &key, now, &mut random)?;
     let (certificate, key) = (certificate.to_pem(), key.to_pem()?);
     let kubeconfig = NewKubeconfig {

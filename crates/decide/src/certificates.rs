@@ -105,7 +105,12 @@ mod tests {
     use super::*;
 
     fn owner() -> OwnerReference {
-        OwnerReference { name: "kcp".into(), uid: "1".into(), controller: Some(true), ..OwnerReference::default() }
+        OwnerReference {
+            name: "kcp".into(),
+            uid: "1".into(),
+            controller: Some(true),
+            ..OwnerReference::default()
+        }
     }
 
     fn pair(text: &str) -> KeyPair {

@@ -20,11 +20,13 @@ pub async fn observe(cx: &Context, key: &Key) -> Result<Option<Observed>, Error>
     let Some(config) = cx.get::<KubeadmConfig>(key)? else { return Ok(None) };
     let namespace = key.namespace();
     let owner = owners::controller_of(&config.metadata).filter(|owner| owner.kind == "Machine");
-    let machine = owner.map(|owner| cx.get::<Machine>(&Key::new(namespace, &owner.name))).transpose()?.flatten();
+    let machine =
+        owner.map(|owner| cx.get::<Machine>(&Key::new(namespace, &owner.name))).transpose()?.flatten();
     let cluster_name = machine.as_ref().map(|machine| machine.spec.cluster_name.clone()).unwrap_or_default();
     let cluster_key = Key::new(namespace, &cluster_name);
     let cluster = cx.get::<Cluster>(&cluster_key)?;
-    let secrets = cx.by_index::<Secret>(table::BY_CLUSTER, &table::cluster_value(namespace, &cluster_name))?;
+    let secrets =
+        cx.by_index::<Secret>(table::BY_CLUSTER, &table::cluster_value(namespace, &cluster_name))?;
     let lock = cx.get::<ConfigMap>(&Key::new(namespace, &lock_name(&cluster_name)))?;
     let lock_holder_exists = match lock_holder(lock.as_deref()) {
         Some(holder) => cx.get::<Machine>(&Key::new(namespace, &holder))?.is_some(),
@@ -50,7 +52,11 @@ pub async fn observe(cx: &Context, key: &Key) -> Result<Option<Observed>, Error>
 /// A token nobody has used before, the same for the same version of the object.
 fn fresh_token(cx: &Context, config: &KubeadmConfig) -> Result<api::bootstrap::BootstrapTokenString, Error> {
     let metadata = &config.metadata;
-    let seed = format!("{}/{}", metadata.uid.as_deref().unwrap_or_default(), metadata.resource_version.as_deref().unwrap_or_default());
+    let seed = format!(
+        "{}/{}",
+        metadata.uid.as_deref().unwrap_or_default(),
+        metadata.resource_version.as_deref().unwrap_or_default()
+    );
     let mut stream = cx.entropy.stream("bootstrap-token", &seed);
     stream.bootstrap_token().parse().map_err(|error: api::bootstrap::InvalidToken| Error::Malformed {
         act: "draw",
@@ -59,7 +65,10 @@ fn fresh_token(cx: &Context, config: &KubeadmConfig) -> Result<api::bootstrap::B
     })
 }
 
-async fn control_plane_version(cx: &Context, cluster: Option<&Arc<Cluster>>) -> Result<Option<String>, Error> {
+async fn control_plane_version(
+    cx: &Context,
+    cluster: Option<&Arc<Cluster>>,
+) -> Result<Option<String>, Error> {
     let Some(cluster) = cluster else { return Ok(None) };
     let Some(reference) = &cluster.spec.control_plane_ref else { return Ok(None) };
     let namespace = cluster.metadata.namespace.as_deref().unwrap_or_default();

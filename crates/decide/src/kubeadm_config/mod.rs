@@ -64,7 +64,8 @@ pub fn decide(seen: &Observed) -> KubeadmConfigPlan {
         Ok(spec) => spec,
         Err(plan) => return *plan,
     };
-    let is_control_plane = machine.metadata.labels.as_ref().is_some_and(|all| all.contains_key(labels::CONTROL_PLANE));
+    let is_control_plane =
+        machine.metadata.labels.as_ref().is_some_and(|all| all.contains_key(labels::CONTROL_PLANE));
     match (cluster.condition_is_true(conditions::CONTROL_PLANE_INITIALIZED), is_control_plane) {
         (false, false) => wait(seen, Waiting::ControlPlane),
         (false, true) => init(seen, &spec, cluster, machine),
@@ -93,14 +94,25 @@ fn wait(seen: &Observed, waiting: Waiting) -> KubeadmConfigPlan {
 /// The data is there: report it, and keep its token alive as long as the machine may still need it.
 fn keep(seen: &Observed, cluster: &Cluster, machine: &Machine) -> KubeadmConfigPlan {
     let mut plan = Plan { status: Some(status::status(seen, None)), ..Plan::idle() };
-    let token: Option<BootstrapTokenString> =
-        seen.config.spec.join_configuration.discovery.bootstrap_token.token.as_deref().and_then(|text| text.parse().ok());
+    let token: Option<BootstrapTokenString> = seen
+        .config
+        .spec
+        .join_configuration
+        .discovery
+        .bootstrap_token
+        .token
+        .as_deref()
+        .and_then(|text| text.parse().ok());
     let Some(token) = token.filter(|_| machine.status.node_ref.is_none()) else { return plan };
     // Nothing announces that a token runs out, so time has to be asked.
     let looked = |plan: KubeadmConfigPlan, next| Plan { next, ..plan };
     match seen.token_expires {
-        None if seen.is_connected => Plan { status: None, ..Plan::look(Need::TokenExpiry { id: token.id().to_owned() }) },
-        None | Some(TokenExpiry::Unknown | TokenExpiry::Gone) => looked(plan, Next::At(later(seen.now, TOKEN_CHECK))),
+        None if seen.is_connected => {
+            Plan { status: None, ..Plan::look(Need::TokenExpiry { id: token.id().to_owned() }) }
+        }
+        None | Some(TokenExpiry::Unknown | TokenExpiry::Gone) => {
+            looked(plan, Next::At(later(seen.now, TOKEN_CHECK)))
+        }
         Some(TokenExpiry::At(time)) if time.duration_since(seen.now) > TOKEN_RENEWED_BELOW => {
             looked(plan, Next::At(later(seen.now, TOKEN_CHECK)))
         }
@@ -121,16 +133,25 @@ fn renew(seen: &Observed, cluster: &Cluster, token: &BootstrapTokenString) -> Ac
         name: token::secret_name(token.id()),
     };
     let patch = json!({"data": {token::EXPIRATION_KEY: data.get(token::EXPIRATION_KEY)}});
-    Action::patch(target, patch, "the machine has not joined yet: its token lives on").in_workload(cluster_ref(cluster))
+    Action::patch(target, patch, "the machine has not joined yet: its token lives on")
+        .in_workload(cluster_ref(cluster))
 }
 
 /// Tells one machine to make the cluster.
-fn init(seen: &Observed, spec: &KubeadmConfigSpec, cluster: &Cluster, machine: &Machine) -> KubeadmConfigPlan {
+fn init(
+    seen: &Observed,
+    spec: &KubeadmConfigSpec,
+    cluster: &Cluster,
+    machine: &Machine,
+) -> KubeadmConfigPlan {
     let name = machine.metadata.name.clone().unwrap_or_default();
     match lock_holder(seen.lock.as_deref()) {
         None => {
             let lock = lock(cluster, &name);
-            return Plan { actions: vec![Action::create(lock, "take the lock for kubeadm init")], ..Plan::idle() };
+            return Plan {
+                actions: vec![Action::create(lock, "take the lock for kubeadm init")],
+                ..Plan::idle()
+            };
         }
         Some(holder) if holder == name => {}
         Some(_) if !seen.lock_holder_exists => {

@@ -13,7 +13,9 @@ pub fn status(seen: &Observed, waiting: Option<&Waiting>) -> KubeadmConfigStatus
     let data = data_secret_name(seen);
     let mut status = KubeadmConfigStatus {
         conditions: seen.config.status.conditions.clone(),
-        initialization: KubeadmConfigInitializationStatus { data_secret_created: data.as_ref().map(|_| true) },
+        initialization: KubeadmConfigInitializationStatus {
+            data_secret_created: data.as_ref().map(|_| true),
+        },
         data_secret_name: data.clone(),
         observed_generation: seen.config.metadata.generation,
         deprecated: None,
@@ -37,7 +39,8 @@ pub fn status(seen: &Observed, waiting: Option<&Waiting>) -> KubeadmConfigStatus
 pub fn data_secret_name(seen: &Observed) -> Option<String> {
     let written = seen.data_secret.as_ref().filter(|secret| super::is_ours(seen, secret));
     let written = written.and_then(|secret| secret.metadata.name.clone());
-    let of_machine = || seen.machine.as_ref().and_then(|machine| machine.spec.bootstrap.data_secret_name.clone());
+    let of_machine =
+        || seen.machine.as_ref().and_then(|machine| machine.spec.bootstrap.data_secret_name.clone());
     let reported = || {
         let status = &seen.config.status;
         status.data_secret_name.clone().filter(|_| status.initialization.data_secret_created == Some(true))
@@ -78,7 +81,11 @@ fn ready(conditions: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition
     let options = Summary {
         types: vec![DATA_SECRET_AVAILABLE, CERTIFICATES_AVAILABLE],
         merge: Merge {
-            reasons: Reasons { issue: reason::NOT_READY, unknown: reason::READY_UNKNOWN, info: reason::READY },
+            reasons: Reasons {
+                issue: reason::NOT_READY,
+                unknown: reason::READY_UNKNOWN,
+                info: reason::READY,
+            },
             ..Merge::default()
         },
         ..Summary::default()

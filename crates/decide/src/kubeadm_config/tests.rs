@@ -148,7 +148,8 @@ fn contents_from_secrets_are_asked_for_and_missing_ones_named() {
 fn a_token_is_kept_alive_until_the_node_has_joined() {
     let mut seen = seen(cluster(true, true), false);
     let mut config = (*seen.config).clone();
-    config.spec.join_configuration.discovery.bootstrap_token.token = Some("abcdef.0123456789abcdef".to_owned());
+    config.spec.join_configuration.discovery.bootstrap_token.token =
+        Some("abcdef.0123456789abcdef".to_owned());
     config.status.data_secret_name = Some("m".to_owned());
     config.status.initialization.data_secret_created = Some(true);
     seen.config = Arc::new(config);

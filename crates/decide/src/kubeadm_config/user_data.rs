@@ -1,8 +1,6 @@
 //! The user data of a machine, from its configuration and what is known of the cluster.
 
-use api::bootstrap::{
-    BootstrapTokenString, File, FileSource, JoinControlPlane, KubeadmConfigSpec,
-};
+use api::bootstrap::{BootstrapTokenString, File, FileSource, JoinControlPlane, KubeadmConfigSpec};
 use k8s_openapi::ByteString;
 use kubeadm::certificates::{self, Purpose};
 use kubeadm::marshal::{ClusterFacts, join_host_port};
@@ -33,7 +31,8 @@ pub fn resolved(spec: &KubeadmConfigSpec, values: &SecretValues) -> Result<Kubea
     for user in &mut spec.users {
         let from = std::mem::take(&mut user.passwd_from);
         if from.is_defined() {
-            let value = values.0.get(&value_key(&from.secret.name, &from.secret.key)).ok_or(Waiting::Passwords)?;
+            let value =
+                values.0.get(&value_key(&from.secret.name, &from.secret.key)).ok_or(Waiting::Passwords)?;
             user.passwd = Some(value.clone());
         }
     }
@@ -47,7 +46,10 @@ fn resolve_file(file: &mut File, values: &SecretValues) -> Result<(), Waiting> {
     }
     let value = values.0.get(&value_key(&secret.name, &secret.key));
     let value = value.ok_or_else(|| {
-        Waiting::Files(format!("Secret {} with key {:?} for file {} is not there", secret.name, secret.key, file.path))
+        Waiting::Files(format!(
+            "Secret {} with key {:?} for file {} is not there",
+            secret.name, secret.key, file.path
+        ))
     })?;
     file.content = Some(value.clone());
     Ok(())
@@ -59,7 +61,12 @@ pub fn value_key(name: &str, key: &str) -> String {
 }
 
 /// User data of the machine that runs `kubeadm init`.
-pub fn init(seen: &Observed, spec: &KubeadmConfigSpec, cluster: &Cluster, machine: &Machine) -> Result<String, Waiting> {
+pub fn init(
+    seen: &Observed,
+    spec: &KubeadmConfigSpec,
+    cluster: &Cluster,
+    machine: &Machine,
+) -> Result<String, Waiting> {
     let planned = certificates::for_init(&spec.cluster_configuration);
     certificates::ensure_all_exist(&planned, &seen.key_pairs)
         .map_err(|error| Waiting::Certificates(error.to_string()))?;
@@ -69,15 +76,28 @@ pub fn init(seen: &Observed, spec: &KubeadmConfigSpec, cluster: &Cluster, machin
         cluster_name: cluster.metadata.name.as_deref().unwrap_or_default(),
         control_plane_endpoint: endpoint.host.as_deref().zip(endpoint.port),
         service_domain: network.service_domain.as_deref(),
-        service_cidr_blocks: network.services.as_ref().map(|ranges| ranges.cidr_blocks.as_slice()).unwrap_or_default(),
-        pod_cidr_blocks: network.pods.as_ref().map(|ranges| ranges.cidr_blocks.as_slice()).unwrap_or_default(),
+        service_cidr_blocks: network
+            .services
+            .as_ref()
+            .map(|ranges| ranges.cidr_blocks.as_slice())
+            .unwrap_or_default(),
+        pod_cidr_blocks: network
+            .pods
+            .as_ref()
+            .map(|ranges| ranges.cidr_blocks.as_slice())
+            .unwrap_or_default(),
         kubernetes_version: machine.spec.version.as_deref(),
     };
     user_data::init(&request(seen, spec, machine), &facts, &seen.key_pairs).map_err(unusable)
 }
 
 /// User data of a machine that joins.
-pub fn join(seen: &Observed, spec: &KubeadmConfigSpec, machine: &Machine, control_plane: bool) -> Result<String, Waiting> {
+pub fn join(
+    seen: &Observed,
+    spec: &KubeadmConfigSpec,
+    machine: &Machine,
+    control_plane: bool,
+) -> Result<String, Waiting> {
     let request = request(seen, spec, machine);
     let data = match control_plane {
         true => user_data::join_control_plane(&request, &seen.key_pairs),
@@ -132,14 +152,16 @@ pub fn discovery(
     }
     let endpoint = &cluster.spec.control_plane_endpoint;
     let server = endpoint.host.as_deref().zip(endpoint.port).map(|(host, port)| join_host_port(host, port));
-    let authority = seen.key_pairs.get(&Purpose::ClusterCa).map(|pair| pair.certificate.as_str()).unwrap_or_default();
+    let authority =
+        seen.key_pairs.get(&Purpose::ClusterCa).map(|pair| pair.certificate.as_str()).unwrap_or_default();
     if join.discovery.file.is_defined() {
         complete_file(&mut join.discovery.file, server.as_deref(), authority)?;
         return Ok(Joining { spec, new_token: None });
     }
     let discovery = &mut join.discovery.bootstrap_token;
     if discovery.ca_cert_hashes.is_empty() {
-        discovery.ca_cert_hashes = certificates::public_key_pins(authority, Purpose::ClusterCa).map_err(unusable)?;
+        discovery.ca_cert_hashes =
+            certificates::public_key_pins(authority, Purpose::ClusterCa).map_err(unusable)?;
     }
     if discovery.api_server_endpoint.is_none() {
         discovery.api_server_endpoint = Some(server.ok_or(Waiting::Endpoint)?);

@@ -56,7 +56,9 @@ impl plan::Waiting for Waiting {
             Waiting::Files(error) => format!("Failed to prepare spec.files: {error}"),
             Waiting::Passwords => "Failed to read password from secrets for spec.users".to_owned(),
             Waiting::Unusable(error) => format!("Failed to create bootstrap data: {error}"),
-            Waiting::ForeignSecret(name) => format!("Secret {name} exists and is controlled by another object"),
+            Waiting::ForeignSecret(name) => {
+                format!("Secret {name} exists and is controlled by another object")
+            }
         }
     }
 }
