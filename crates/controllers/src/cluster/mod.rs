@@ -17,11 +17,11 @@ use runtime::key::Key;
 use runtime::queue::{Priority, Queue};
 use runtime::workload::Change;
 
-use crate::certificates;
 use crate::context::Context;
 use crate::controller::Controller;
+use crate::definitions::Definition;
 use crate::error::Error;
-use crate::table;
+use crate::{certificates, machine, table};
 use wake::{Urgency, wake};
 
 /// The controller of Clusters.
@@ -67,6 +67,7 @@ impl Controller for ClusterController {
         )?;
         follow::<MachineSet>(cx, queue, |set| &set.spec.cluster_name, wake::of_set)?;
         follow_references(cx, queue, clusters.clone());
+        follow_definitions(cx, queue, clusters.clone())?;
         follow_secrets(cx, queue, clusters)?;
         let connections = queue.clone();
         cx.workloads.subscribe(Arc::new(move |cluster: &Key, change: &Change<'_>| {
@@ -114,6 +115,26 @@ fn follow_references(cx: &Context, queue: &Queue, clusters: Store<Cluster>) {
         }
         Vec::new()
     });
+}
+
+/// A definition that comes, goes or begins to be served wakes the Clusters that refer to its kind. That is rare: all Clusters
+/// may be looked through for it.
+fn follow_definitions(cx: &Context, queue: &Queue, clusters: Store<Cluster>) -> Result<(), Error> {
+    let queue = queue.clone();
+    cx.kind::<Definition>()?.observe(move |old, new, priority| {
+        let Some(definition) = new.or(old).filter(|_| priority != Priority::Resync) else { return };
+        for cluster in clusters.list("") {
+            let references = [&cluster.spec.infrastructure_ref, &cluster.spec.control_plane_ref];
+            if references
+                .into_iter()
+                .flatten()
+                .any(|reference| machine::observe::is_of(reference, definition))
+            {
+                queue.add(Key::of(&cluster.metadata), priority);
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Authority and kubeconfig wake a Cluster that has nobody else to make a kubeconfig.

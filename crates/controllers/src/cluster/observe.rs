@@ -4,7 +4,6 @@ use api::core::common::ContractVersionedObjectReference;
 use api::core::{Cluster, Machine, MachineDeployment, MachineSet};
 use decide::certificates;
 use decide::cluster::Observed;
-use decide::machine::Connection;
 use decide::referenced::Referenced;
 use k8s_openapi::api::core::v1::Secret;
 use kubeadm::certificates::Purpose;
@@ -12,7 +11,7 @@ use runtime::key::Key;
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::table;
+use crate::{machine, table};
 
 /// Everything a decision about the Cluster needs.
 pub async fn observe(cx: &Context, key: &Key) -> Result<Option<Observed>, Error> {
@@ -29,7 +28,6 @@ pub async fn observe(cx: &Context, key: &Key) -> Result<Option<Observed>, Error>
             certificates::key_pairs(key.name(), &secrets).remove(&Purpose::ClusterCa)
         }
     };
-    let status = cx.workloads.status(key);
     Ok(Some(Observed {
         now: cx.clock.now(),
         infrastructure: referenced(cx, key, cluster.spec.infrastructure_ref.as_ref()).await?,
@@ -37,11 +35,7 @@ pub async fn observe(cx: &Context, key: &Key) -> Result<Option<Observed>, Error>
         machine_deployments: cx.by_index::<MachineDeployment>(table::BY_CLUSTER, &value)?,
         machine_sets: cx.by_index::<MachineSet>(table::BY_CLUSTER, &value)?,
         machines: cx.by_index::<Machine>(table::BY_CLUSTER, &value)?,
-        connection: Connection {
-            is_healthy: status.is_connected() && status.consecutive_failures == 0,
-            last_success: status.last_probe_success_time,
-            consecutive_failures: status.consecutive_failures,
-        },
+        connection: machine::observe::connection(cx, key),
         has_kubeconfig,
         authority,
         new_kubeconfig: None,

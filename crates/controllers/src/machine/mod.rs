@@ -1,7 +1,7 @@
 //! Machine: what it sees, what it looks up, and what wakes it.
 
 mod look;
-mod observe;
+pub(crate) mod observe;
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use runtime::workload::Change;
 
 use crate::context::Context;
 use crate::controller::Controller;
+use crate::definitions::Definition;
 use crate::error::Error;
 use crate::table;
 
@@ -51,6 +52,7 @@ impl Controller for MachineController {
             new.or(old).map(|machine| Key::of(&machine.metadata)).into_iter().collect()
         });
         follow_references(cx, queue, machines.clone());
+        follow_definitions(cx, queue, machines.clone())?;
         follow_owners(cx, queue, machines.clone())?;
         let of_cluster = machines.clone();
         cx.kind::<Cluster>()?.subscribe(queue, move |old, new| {
@@ -76,6 +78,23 @@ fn follow_references(cx: &Context, queue: &Queue, machines: Store<Machine>) {
         let value = table::object_value(object.namespace(), &kind.group, &kind.kind, object.name());
         machines.keys_by_index(table::BY_REFERENCE, &value)
     });
+}
+
+/// A definition that comes, goes or begins to be served wakes the Machines that refer to its kind. That is rare: all Machines
+/// may be looked through for it.
+fn follow_definitions(cx: &Context, queue: &Queue, machines: Store<Machine>) -> Result<(), Error> {
+    let queue = queue.clone();
+    cx.kind::<Definition>()?.observe(move |old, new, priority| {
+        let Some(definition) = new.or(old).filter(|_| priority != Priority::Resync) else { return };
+        for machine in machines.list("") {
+            let spec = &machine.spec;
+            let references = [spec.bootstrap.config_ref.as_ref(), Some(&spec.infrastructure_ref)];
+            if references.into_iter().flatten().any(|reference| observe::is_of(reference, definition)) {
+                queue.add(Key::of(&machine.metadata), priority);
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Revisions and templates of MachineSets and MachineDeployments wake their Machines.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::core::common::ContractVersionedObjectReference;
 use api::core::{Cluster, Machine, MachineDeployment, MachineSet};
 use api::{Conditioned, conditions, labels};
 use decide::machine::{Connection, NodeView, Observed, Surroundings};
@@ -12,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use runtime::key::Key;
 
 use crate::context::Context;
+use crate::definitions::Definition;
 use crate::error::Error;
 use crate::table;
 
@@ -53,6 +55,11 @@ pub async fn observe(cx: &Context, key: &Key) -> Result<Option<Observed>, Error>
     Ok(Some(seen))
 }
 
+/// Whether a reference names a kind by this definition.
+pub fn is_of(reference: &ContractVersionedObjectReference, definition: &Definition) -> bool {
+    reference.api_group == definition.spec.group && reference.kind == definition.spec.names.kind
+}
+
 fn machine_set(cx: &Context, machine: &Machine) -> Result<Option<Arc<MachineSet>>, Error> {
     let owner = owners::controller_of(&machine.metadata).filter(|owner| owner.kind == "MachineSet");
     let Some(owner) = owner else { return Ok(None) };
@@ -75,9 +82,11 @@ async fn surroundings(cx: &Context, cluster: &Cluster) -> Result<Surroundings, E
     Ok(Surroundings { control_plane, active_control_plane_machines: active.count() })
 }
 
-fn connection(cx: &Context, cluster: &Key) -> Connection {
+/// How the connection to a workload cluster stands.
+pub fn connection(cx: &Context, cluster: &Key) -> Connection {
     let status = cx.workloads.status(cluster);
     Connection {
+        is_connected: status.is_connected(),
         is_healthy: status.is_connected() && status.consecutive_failures == 0,
         last_success: status.last_probe_success_time,
         consecutive_failures: status.consecutive_failures,

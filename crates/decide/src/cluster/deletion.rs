@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::ClusterPlan;
 use super::observed::{Observed, is_control_plane};
-use super::status;
 use super::waiting::Waiting;
+use super::{references, status};
 use crate::owners;
 use crate::plan::{Action, ObjectRef, Plan};
 use crate::referenced::Referenced;
@@ -27,7 +27,7 @@ const STEPS: [fn(&Observed) -> Option<Step>; 3] = [workers, control_plane, infra
 
 /// The plan for a Cluster that is being deleted.
 pub fn decide(seen: &Observed) -> ClusterPlan {
-    let (waiting, actions) = match STEPS.iter().find_map(|step| step(seen)) {
+    let (waiting, step) = match STEPS.iter().find_map(|step| step(seen)) {
         Some(step) => step,
         None => match remove_finalizer(seen) {
             // Nothing is left to tell about.
@@ -36,6 +36,8 @@ pub fn decide(seen: &Observed) -> ClusterPlan {
         },
     };
     let (status, next) = status::status(seen, Some(&waiting));
+    // Whoever is to go has to know its Cluster to find out what goes before it.
+    let actions = references::adopt(seen).into_iter().chain(step).collect();
     Plan { actions, waiting: vec![waiting], status: Some(status), next }
 }
 
@@ -96,7 +98,8 @@ fn infrastructure(seen: &Observed) -> Option<Step> {
     gone(&seen.infrastructure, Waiting::InfrastructureDeletion(kind.clone()))
 }
 
-/// Has an object deleted and waits until it is gone. A kind that cannot be read may still have objects.
+/// Has an object deleted and waits until it is gone. A kind that cannot be read, even one that is not defined, may still have
+/// something to show for it: its definition may be on its way back.
 fn gone(object: &Referenced, waiting: Waiting) -> Option<Step> {
     match object {
         Referenced::Unset | Referenced::Missing => None,

@@ -70,6 +70,7 @@ fn seen() -> Observed {
         machine_sets: Vec::new(),
         machines: Vec::new(),
         connection: Connection {
+            is_connected: true,
             is_healthy: true,
             last_success: Some(NOW.parse().unwrap()),
             consecutive_failures: 0,
@@ -198,7 +199,12 @@ fn a_silent_api_server_is_told_of_after_fifty_seconds() {
     assert_eq!(plan.next, Next::At("2026-01-01T00:10:51Z".parse().unwrap()));
     seen.now = "2026-01-01T00:10:51Z".parse().unwrap();
     let message = "Remote connection probe failed, probe last succeeded at 2026-01-01T00:10:00Z";
-    assert_eq!(told(&decide(&seen), "RemoteConnectionProbe"), ("False", "ProbeFailed", message));
+    let plan = decide(&seen);
+    assert_eq!(told(&plan, "RemoteConnectionProbe"), ("False", "ProbeFailed", message));
+    // It may recover without a word; one that was given up is told of when it comes back.
+    assert_eq!(plan.next, Next::At("2026-01-01T00:11:01Z".parse().unwrap()));
+    seen.connection.is_connected = false;
+    assert_eq!(decide(&seen).next, Next::OnChange);
 }
 
 #[test]
@@ -275,6 +281,17 @@ fn workers_go_first_then_control_plane_then_infrastructure() {
     let plan = decide(&seen);
     assert_eq!(described(&plan), ["patch Cluster ns/c: nothing of it is left"]);
     assert_eq!(plan.status, None);
+}
+
+#[test]
+fn what_was_never_the_clusters_becomes_its_own_even_when_it_goes() {
+    let mut seen = complete();
+    delete(&mut seen);
+    seen.control_plane = object("Plane", json!({"metadata": {"name": "o", "namespace": "ns"}}));
+    assert_eq!(
+        described(&decide(&seen)),
+        ["patch Plane ns/o: it belongs to its Cluster", "delete Plane ns/o: its Cluster is deleted"]
+    );
 }
 
 #[test]

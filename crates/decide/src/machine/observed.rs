@@ -45,6 +45,8 @@ pub struct Observed {
 /// The connection to the workload cluster, as far as it matters here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Connection {
+    /// Whether there is one, however it fares.
+    pub is_connected: bool,
     /// Whether the last request was answered.
     pub is_healthy: bool,
     /// When a request was last answered.

@@ -47,6 +47,7 @@ pub fn fresh() -> Observed {
         bootstrap: object("Config", json!({})),
         infrastructure: object("Server", json!({})),
         connection: Connection {
+            is_connected: true,
             is_healthy: true,
             last_success: Some(NOW.parse().unwrap()),
             consecutive_failures: 0,

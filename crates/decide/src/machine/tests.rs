@@ -305,3 +305,13 @@ fn with_the_cluster_nodes_go_without_ceremony() {
     seen.surroundings.active_control_plane_machines = 0;
     assert_eq!(described(&decide(&seen)), ["delete Server ns/m: its Machine is deleted"]);
 }
+
+#[test]
+fn an_unknown_kind_is_not_an_object_that_is_gone() {
+    let mut seen = deleting();
+    with_pods(&mut seen, &[]);
+    seen.infrastructure = Referenced::UnknownKind;
+    let plan = decide(&seen);
+    assert_eq!(described(&plan), Vec::<String>::new());
+    assert_eq!(told(&plan, "Deleting"), ("True", "InternalError", "Please check controller logs for errors"));
+}

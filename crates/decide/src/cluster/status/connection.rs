@@ -10,8 +10,8 @@ use crate::plan::Next;
 
 /// How long an API server may be silent before that is told (upstream's `--remote-connection-grace-period`).
 const GRACE: SignedDuration = SignedDuration::from_secs(50);
-/// How soon a connection is looked at again that fails or is not there yet. Only its beginning and its end are told, not
-/// that it recovers in between or that a further try failed.
+/// How soon a connection is looked at again that fails, or has been tried too rarely to say so. Its beginning and its end are
+/// told, but not that it recovers in between or that a further try failed.
 const PAUSE: SignedDuration = SignedDuration::from_secs(10);
 
 /// Sets the condition; tells when it has to be looked at again.
@@ -40,7 +40,7 @@ pub fn probe(conditions: &mut Conditions<'_>) -> Next<Need> {
         }
     };
     conditions.put(failed(message));
-    if conditions.seen.is_deleting() { Next::OnChange } else { again(now) }
+    if connection.is_connected { again(now) } else { Next::OnChange }
 }
 
 fn again(now: Timestamp) -> Next<Need> {

@@ -26,6 +26,7 @@ use serde_json::json;
 
 use super::MachinePlan;
 use super::observed::{Need, NodeView, Observed};
+use super::references;
 use super::status::{self, Deletion};
 use super::waiting::Waiting;
 use crate::conditions;
@@ -82,7 +83,7 @@ const STEPS: [fn(&mut Course<'_>) -> Option<Step>; 8] = [
 /// The plan for a Machine that is being deleted.
 pub fn decide(seen: &Observed) -> MachinePlan {
     let times = seen.machine.status.deletion.clone().unwrap_or_default();
-    let mut course = Course { seen, node: node_to_care_for(seen), times, actions: Vec::new() };
+    let mut course = Course { seen, node: node_to_care_for(seen), times, actions: adoption(seen) };
     let step = STEPS.iter().find_map(|step| step(&mut course));
     let (waiting, actions, next) = match step {
         Some(Step::Look(need)) => return Plan::look(need),
@@ -97,6 +98,11 @@ pub fn decide(seen: &Observed) -> MachinePlan {
     let (status, due) = status::status(seen, Some(&Deletion { waiting: &waiting, times: &course.times }));
     let next = next.sooner(due).sooner(becomes_long(seen));
     Plan { actions, waiting: vec![waiting], status: Some(status), next }
+}
+
+/// Whoever is to go has to know its Machine.
+fn adoption(seen: &Observed) -> Vec<Action> {
+    seen.cluster.as_deref().map(|cluster| references::adopt(seen, cluster)).unwrap_or_default()
 }
 
 /// When the deletion will have taken long: nothing but time tells.
@@ -192,7 +198,8 @@ fn bootstrap(course: &mut Course<'_>) -> Option<Step> {
     gone(&course.seen.bootstrap, waiting, "its Machine is deleted")
 }
 
-/// Has an object deleted and waits until it is gone. A kind that cannot be read may still have objects.
+/// Has an object deleted and waits until it is gone. A kind that cannot be read, even one that is not defined, may still have
+/// something to show for it: its definition may be on its way back.
 fn gone(object: &Referenced, waiting: Waiting, why: &str) -> Option<Step> {
     match object {
         Referenced::Unset | Referenced::Missing => None,
