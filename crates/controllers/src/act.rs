@@ -126,7 +126,15 @@ pub async fn publish_status<K: Typed, S: Serialize>(
     }
     match cx.writer.publish_status(&store, key, manager, status).await {
         Err(error) if error.is_not_found() => Ok(()),
-        other => Ok(other.map(|_| ())?),
+        Err(error) => Err(error.into()),
+        Ok(published) => {
+            if published.sent {
+                tracing::debug!(controller = manager, object = %key, "publish status");
+                let text = || serde_json::to_string(status).unwrap_or_default();
+                tracing::trace!(controller = manager, object = %key, status = text(), "published");
+            }
+            Ok(())
+        }
     }
 }
 

@@ -87,7 +87,9 @@ pub fn declare(builder: CacheBuilder) -> CacheBuilder {
             options
                 .index(BY_OWNER, |set: &MachineSet| owner_uids(&set.metadata))
                 .index(BY_CLUSTER, |set: &MachineSet| cluster_of(&set.metadata, &set.spec.cluster_name))
-                .index(BY_REFERENCE, |set: &MachineSet| template_references(&set.metadata, &set.spec.template.spec))
+                .index(BY_REFERENCE, |set: &MachineSet| {
+                    template_references(&set.metadata, &set.spec.template.spec)
+                })
         })
         .kind::<MachineDeployment>(|options| {
             options
@@ -222,7 +224,10 @@ fn cluster_of_label(metadata: &ObjectMeta) -> Vec<String> {
 
 /// The value of the index [`BY_CLUSTER`] of what belongs to the Cluster with this metadata.
 pub fn value_of(cluster: &ObjectMeta) -> String {
-    cluster_value(cluster.namespace.as_deref().unwrap_or_default(), cluster.name.as_deref().unwrap_or_default())
+    cluster_value(
+        cluster.namespace.as_deref().unwrap_or_default(),
+        cluster.name.as_deref().unwrap_or_default(),
+    )
 }
 
 /// The values of the index [`BY_CLUSTER`] of an object that carries the label: one or none.

@@ -260,11 +260,12 @@ async fn three_workers() -> Bench {
         ("patch kubeadmconfigtemplates.bootstrap.cluster.x-k8s.io", 1),
         ("patch devmachinetemplates.infrastructure.cluster.x-k8s.io", 1),
         ("patch machinedeployments.cluster.x-k8s.io", 1),
-        ("apply machinesets.cluster.x-k8s.io", 2),
+        ("apply machinesets.cluster.x-k8s.io", 1),
+        ("apply machinesets.cluster.x-k8s.io/status", 1),
         ("apply machines.cluster.x-k8s.io", 3),
         ("create kubeadmconfigs.bootstrap.cluster.x-k8s.io", 3),
         ("create devmachines.infrastructure.cluster.x-k8s.io", 3),
-        ("apply machinedeployments.cluster.x-k8s.io", 1),
+        ("apply machinedeployments.cluster.x-k8s.io/status", 1),
     ];
     assert_eq!(bench.writes(), expected.map(|(what, count)| (what.to_owned(), count)).into());
     bench.provision().await;
@@ -443,6 +444,6 @@ async fn an_unhealthy_machine_is_replaced_and_one_that_recovers_stays() {
     bench.clock.sleep(Duration::from_secs(600)).await;
     assert_eq!(
         bench.writes().into_keys().collect::<Vec<_>>(),
-        ["apply machinedeployments.cluster.x-k8s.io", "apply machinesets.cluster.x-k8s.io"]
+        ["apply machinedeployments.cluster.x-k8s.io/status", "apply machinesets.cluster.x-k8s.io/status"]
     );
 }

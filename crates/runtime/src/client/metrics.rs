@@ -33,7 +33,7 @@ struct Counts {
 pub struct CallCount {
     /// The verb in lower case.
     pub verb: &'static str,
-    /// `plural.group`.
+    /// `plural.group`, or `plural.group/subresource` where a subresource was addressed.
     pub resource: String,
     /// All requests.
     pub calls: u64,

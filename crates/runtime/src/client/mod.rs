@@ -166,7 +166,7 @@ impl Client {
             Err(_) => Err(no_answer(&call, format!("nothing came within {ANSWER_TIMEOUT:?}"))),
         };
         let (failed, conflict) = (result.is_err(), result.as_ref().is_err_and(Error::is_conflict));
-        self.metrics.record(call.verb, &call.kind.resource(), self.clock.since(started), failed, conflict);
+        self.metrics.record(call.verb, &addressed(&call), self.clock.since(started), failed, conflict);
         result
     }
 
@@ -181,7 +181,7 @@ impl Client {
         };
         self.metrics.record(
             call.verb,
-            &call.kind.resource(),
+            &addressed(&call),
             self.clock.since(started),
             result.is_err(),
             false,
@@ -247,6 +247,16 @@ impl Client {
             .map_err(|error| cannot_ask(call, error.to_string()))?;
         self.transport.send(request).await.map_err(|error| no_answer(call, error.to_string()))
     }
+}
+
+/// What requests are counted by: `plural.group`, or `plural.group/subresource`.
+fn addressed(call: &Call<'_>) -> String {
+    let mut addressed = call.kind.resource();
+    if !call.subresource.is_empty() {
+        addressed.push('/');
+        addressed.push_str(call.subresource);
+    }
+    addressed
 }
 
 async fn answer(call: &Call<'_>, response: http::Response<Body>) -> Result<Bytes, Error> {
