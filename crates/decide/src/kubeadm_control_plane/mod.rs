@@ -190,7 +190,12 @@ impl Course {
         actions.extend(self.actions);
         let is_going = view.seen.is_deleting() && view.machines.is_empty();
         let status = (!is_going).then(|| status::status(view, &self.waiting));
-        Plan { actions, waiting: self.waiting, status, next }
+        // Once there is nothing left to do it is published, but perhaps not at once.
+        match status.as_ref().filter(|_| actions.is_empty()).and_then(|status| status::may_wait(view, status))
+        {
+            Some(quiet) => Plan { waiting: self.waiting, next: next.sooner(Next::At(quiet)), ..Plan::idle() },
+            None => Plan { actions, waiting: self.waiting, status, next },
+        }
     }
 }
 

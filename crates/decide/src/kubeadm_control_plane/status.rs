@@ -12,6 +12,7 @@ use api::controlplane::{
 };
 use api::core::{Cluster, Machine};
 use api::labels;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::conditions::available;
@@ -85,6 +86,30 @@ pub fn status(view: &View<'_>, waiting: &[Waiting]) -> KubeadmControlPlaneStatus
         ..counters(&machines)
     }
 }
+
+/// Until when a status may wait because nothing but sentences would change, while Machines come and go and with each step
+/// say something else. Nobody acts on sentences, and people do not read so fast.
+pub fn may_wait(view: &View<'_>, new: &KubeadmControlPlaneStatus) -> Option<Timestamp> {
+    let bare = |status: &KubeadmControlPlaneStatus| {
+        let mut status = status.clone();
+        status.deprecated = None;
+        for condition in &mut status.conditions {
+            condition.message.clear();
+        }
+        status
+    };
+    let is_moving = view.machines.iter().any(|own| own.seen.node().is_none() || own.seen.is_deleting());
+    if !is_moving || bare(&before(view.seen)) != bare(new) {
+        return None;
+    }
+    let moments = view.all().flat_map(|machine| machine.status.conditions.iter());
+    let last = moments.map(|condition| condition.last_transition_time.0).max()?;
+    let quiet = last.checked_add(QUIET).ok()?;
+    (quiet > view.seen.now).then_some(quiet)
+}
+
+/// How long Machines have to be silent for their sentences to be repeated.
+const QUIET: SignedDuration = SignedDuration::from_secs(2);
 
 const INFRASTRUCTURE: &str = "Waiting for Cluster status.infrastructureReady to be true";
 

@@ -550,3 +550,37 @@ fn a_missing_template_is_told_and_only_holds_back_new_machines() {
     edit(&mut seen, |kcp| kcp.spec.replicas = Some(5));
     assert_eq!(decide(&seen).waiting, [Waiting::Template("DevMachineTemplate".to_owned())]);
 }
+
+#[test]
+fn sentences_alone_wait_until_machines_that_come_and_go_are_silent_for_a_moment() {
+    let mut seen = running(3);
+    edit(&mut seen, |kcp| kcp.spec.replicas = Some(4));
+    add_machine(&mut seen, 4);
+    unprovisioned(&mut seen, 4);
+    edit_machine(&mut seen, 4, |machine| machine.status.conditions.clear());
+    let plan = decide(&seen);
+    let status = plan.status.unwrap();
+    edit(&mut seen, |kcp| kcp.status = status);
+    let apply = plan.actions.into_iter().find_map(|action| match action {
+        Action::Write { write: Write::Apply { object, .. }, .. } => Some(object),
+        _ => None,
+    });
+    let conditions = apply.unwrap()["status"]["conditions"].clone();
+    edit_machine(&mut seen, 4, |machine| {
+        machine.status.conditions = serde_json::from_value(conditions).unwrap()
+    });
+    let published = decide(&seen).status;
+    edit(&mut seen, |kcp| kcp.status = published.unwrap_or_else(|| kcp.status.clone()));
+    edit_machine(&mut seen, 4, |machine| {
+        machine.metadata.generation = Some(7);
+        let ready = rules::NewCondition::new("Ready", rules::ConditionStatus::Unknown, "ReadyUnknown", "one");
+        rules::set(&mut machine.status.conditions, ready, 0, now());
+    });
+    let plan = decide(&seen);
+    assert_eq!((lines(&plan), plan.status.is_none()), (Vec::new(), true));
+    assert_eq!(plan.next, Next::At(now().checked_add(SignedDuration::from_secs(2)).unwrap()));
+    seen.now = now().checked_add(SignedDuration::from_secs(2)).unwrap();
+    seen.etcd.as_mut().unwrap().taken = seen.now;
+    let message = condition(&decide(&seen), "MachinesReady").2;
+    assert!(message.contains("Machine cp-4: one"), "{message}");
+}

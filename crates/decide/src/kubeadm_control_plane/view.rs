@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use api::conditions::UP_TO_DATE;
 use api::core::{Cluster, Machine};
 use api::labels;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::conditions::{self as health, Assessment};
 use super::observed::{Observed, SeenMachine};
@@ -99,6 +100,10 @@ impl Own<'_> {
     }
 }
 
+fn is_same(known: &Condition, new: &conditions::NewCondition) -> bool {
+    known.status == new.status.as_str() && known.reason == new.reason && known.message == new.message
+}
+
 /// The Machine with new conditions; the very Machine if they say what is there already.
 fn with_conditions<'a>(
     seen: &Observed,
@@ -109,7 +114,11 @@ fn with_conditions<'a>(
     let mut list = machine.machine.status.conditions.clone();
     let mut changed = false;
     for condition in news {
-        changed |= conditions::set(&mut list, condition, generation, seen.now);
+        // Until its Node is there a Machine is written to again and again, and each time says the same: that need not be
+        // written again for the generation alone.
+        let is_known = machine.node().is_none()
+            && conditions::get(&list, &condition.type_).is_some_and(|known| is_same(known, &condition));
+        changed |= !is_known && conditions::set(&mut list, condition, generation, seen.now);
     }
     debug_assert!(conditions::has(&list, UP_TO_DATE));
     if !changed {
