@@ -64,7 +64,7 @@ fn conditions(cluster: &Value) -> Vec<String> {
     let mut lines = vec![String::new(), "CONDITIONS OF THE CLUSTER".to_owned()];
     for condition in conditions {
         let text = |field: &str| condition[field].as_str().unwrap_or_default();
-        let line = format!("  {:<28} {:<8} {}", text("type"), text("status"), text("reason"));
+        let line = format!("  {:<30} {:<8} {}", text("type"), text("status"), text("reason"));
         lines.push(line.trim_end().to_owned());
         lines.extend(text("message").lines().map(|line| format!("      {line}")));
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::api::Api;
-use crate::sandbox::{Sandbox, Up};
+use crate::api::{Api, core};
+use crate::sandbox::{Sandbox, Up, project};
 
 /// The API alone: most of what `up` promises has nothing to do with controllers.
 fn api_only(sandbox: &Sandbox, data: &Path) -> Up {
@@ -75,6 +75,28 @@ async fn state_address_and_identity_survive_a_restart() {
     let second = api_only(&sandbox, &data);
     assert_eq!(second.address, first.address);
     assert!(Api::connect(&kept).has_config_map("a").await);
+}
+
+#[tokio::test]
+async fn clusters_go_on_where_they_were_after_a_restart() {
+    let sandbox = Sandbox::new();
+    let data = sandbox.path("data");
+    let arguments = [OsStr::new("--data-dir"), data.as_os_str()];
+    let first = sandbox.up(arguments);
+    let api = Api::connect(&first.kubeconfig);
+    let example = std::fs::read_to_string(project().join("examples/plain-cluster.yaml")).unwrap();
+    api.apply(&example).await;
+    let before = api.until_condition(&core("Cluster"), "plain", "Available").await;
+    first.running.terminate();
+    assert_eq!(first.running.finish().code, Some(0));
+
+    let second = sandbox.up(arguments);
+    let api = Api::connect(&second.kubeconfig);
+    let workers = core("MachineDeployment");
+    api.apply(&example.replace("replicas: 2", "replicas: 3")).await;
+    api.until(&workers, "plain-workers", |workers| workers["status"]["availableReplicas"] == 3).await;
+    let after = api.until_condition(&core("Cluster"), "plain", "Available").await;
+    assert_eq!(after["spec"]["controlPlaneEndpoint"], before["spec"]["controlPlaneEndpoint"]);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What was measured, as one table: a column for each number of clusters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use runtime::client::{CallCount, Verb};
@@ -62,6 +62,8 @@ pub struct Rest {
 pub struct Requests {
     /// By verb.
     pub verbs: BTreeMap<&'static str, u64>,
+    /// By verb and resource, as `apply machines/status`.
+    pub each: BTreeMap<String, u64>,
     /// Those that ended in an error.
     pub failures: u64,
     /// Those of them that were conflicts.
@@ -78,7 +80,11 @@ impl Requests {
         for (key, count) in later {
             let before = earlier.get(key);
             let since = |of: fn(&CallCount) -> u64| of(count).saturating_sub(before.map_or(0, of));
-            *requests.verbs.entry(count.verb).or_default() += since(|count| count.calls);
+            let calls = since(|count| count.calls);
+            *requests.verbs.entry(count.verb).or_default() += calls;
+            if calls > 0 {
+                requests.each.insert(format!("{} {}", count.verb, without_group(&count.resource)), calls);
+            }
             requests.failures += since(|count| count.failures);
             requests.conflicts += since(|count| count.conflicts);
         }
@@ -88,6 +94,13 @@ impl Requests {
     fn total(&self) -> u64 {
         self.verbs.values().sum()
     }
+}
+
+/// `machines/status` of `machines.cluster.x-k8s.io/status`.
+fn without_group(resource: &str) -> String {
+    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+    let plural = resource.split('.').next().unwrap_or(resource);
+    if subresource.is_empty() { plural.to_owned() } else { format!("{plural}/{subresource}") }
 }
 
 impl Measured {
@@ -121,6 +134,26 @@ pub fn lines(measured: &[Measured]) -> Vec<String> {
     rows.extend(standing(measured));
     let mut lines = aligned(&rows);
     lines.extend(ratios(measured));
+    lines.extend(each_request(measured));
+    lines
+}
+
+/// Requests per cluster by verb and resource; those that are rare are left out.
+fn each_request(measured: &[Measured]) -> Vec<String> {
+    let share = |one: &Measured, name: &str| {
+        one.per_cluster(one.requests.each.get(name).copied().unwrap_or_default() as f64)
+    };
+    let names: BTreeSet<&String> = measured.iter().flat_map(|one| one.requests.each.keys()).collect();
+    let rows: Vec<Row> = names
+        .into_iter()
+        .filter(|name| measured.iter().any(|one| share(one, name) >= 0.05))
+        .map(|name| row(name, measured, |one| format!("{:.1}", share(one, name))))
+        .collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![String::new(), "requests per cluster, by verb and resource".to_owned()];
+    lines.extend(aligned(&rows));
     lines
 }
 

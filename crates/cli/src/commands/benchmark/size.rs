@@ -16,60 +16,68 @@ use crate::output;
 
 /// Measures `clusters` clusters on a plane of their own.
 pub async fn measure(conditions: &Conditions, clusters: u32) -> Result<Measured, CommandError> {
-    let clock = &conditions.environment.clock;
     let folder = tempfile::Builder::new().prefix("windlass-benchmark-").tempdir_in(&conditions.parent);
     let folder = folder.map_err(|error| {
         CommandError::user(format!("cannot make a directory in {}: {error}", conditions.parent.display()))
             .hint("name a directory you may write to with --data-dir DIR")
     })?;
     let data = folder.path().join("data");
+    let clusters_there = usize::try_from(clusters).unwrap_or(usize::MAX);
+    let mut measured = Measured { clusters: clusters_there, ..Measured::default() };
+    let clock = &conditions.environment.clock;
     let starting = clock.now();
     let plane = start(conditions, &data).await?;
-    let started = clock.since(starting);
+    measured.started = clock.since(starting);
     quiet::after(&plane, clock, starting).await;
-    let memory_before = process::resident_bytes();
-
-    output::note(format_args!("{clusters} clusters: creating"));
-    let (cpu_before, asked_before) = (process::cpu(), asked(&plane));
-    let kubeconfig = plane.kubeconfig_path().unwrap_or(Path::new("")).to_owned();
-    let times =
-        load::run(&kubeconfig, &conditions.environment, clusters, conditions.creators, conditions.timeout)
-            .await?;
-    let cpu = process::cpu().saturating_sub(cpu_before);
-    let requests = Requests::between(&asked_before, &asked(&plane));
-    let finished = clock.now();
-    output::note(format_args!("{clusters} clusters: {} Available, coming to rest", times.available.len()));
-    let quiet_after = quiet::after(&plane, clock, finished).await;
-    let memory_after = process::resident_bytes();
-    let rest = quiet::rest(&plane, clock, conditions.idle).await;
-
+    create(conditions, &plane, clusters, &mut measured).await?;
+    measured.rest = quiet::rest(&plane, clock, conditions.idle).await;
     output::note(format_args!("{clusters} clusters: starting again"));
+    restart(conditions, plane, &data, &mut measured).await?;
+    Ok(measured)
+}
+
+/// The work, until the plane is quiet after it.
+async fn create(
+    conditions: &Conditions,
+    plane: &Plane,
+    clusters: u32,
+    measured: &mut Measured,
+) -> Result<(), CommandError> {
+    let Conditions { environment, creators, timeout, .. } = conditions;
+    measured.memory_before = process::resident_bytes();
+    output::note(format_args!("{clusters} clusters: creating"));
+    let (cpu_before, asked_before) = (process::cpu(), asked(plane));
+    let kubeconfig = plane.kubeconfig_path().unwrap_or(Path::new(""));
+    let times = load::run(kubeconfig, environment, clusters, *creators, *timeout).await?;
+    measured.cpu = process::cpu().saturating_sub(cpu_before);
+    measured.requests = Requests::between(&asked_before, &asked(plane));
+    let finished = environment.clock.now();
+    measured.wall = last_available(&times);
+    measured.all_accepted = between(&times, times.all_accepted);
+    measured.latencies = latencies(&times);
+    output::note(format_args!("{clusters} clusters: {} Available, coming to rest", measured.available()));
+    measured.quiet_after = quiet::after(plane, &environment.clock, finished).await;
+    measured.memory_after = process::resident_bytes();
+    Ok(())
+}
+
+/// Stops the plane and starts one again on what it left.
+async fn restart(
+    conditions: &Conditions,
+    plane: Plane,
+    data: &Path,
+    measured: &mut Measured,
+) -> Result<(), CommandError> {
+    let clock = &conditions.environment.clock;
     let stopping = clock.now();
     plane.stop().await.map_err(CommandError::internal)?;
-    let stopped = clock.since(stopping);
+    measured.stopped = clock.since(stopping);
     let (restarting, cpu_before) = (clock.now(), process::cpu());
-    let plane = start(conditions, &data).await?;
-    let ready_again = clock.since(restarting);
-    let quiet_again = quiet::after(&plane, clock, restarting).await;
-    let restart_cpu = process::cpu().saturating_sub(cpu_before);
-    plane.stop().await.map_err(CommandError::internal)?;
-    Ok(Measured {
-        clusters: usize::try_from(clusters).unwrap_or(usize::MAX),
-        started,
-        wall: last_available(&times),
-        all_accepted: between(&times, times.all_accepted),
-        latencies: latencies(&times),
-        cpu,
-        requests,
-        memory_before,
-        memory_after,
-        quiet_after,
-        rest,
-        stopped,
-        ready_again,
-        quiet_again,
-        restart_cpu,
-    })
+    let plane = start(conditions, data).await?;
+    measured.ready_again = clock.since(restarting);
+    measured.quiet_again = quiet::after(&plane, clock, restarting).await;
+    measured.restart_cpu = process::cpu().saturating_sub(cpu_before);
+    plane.stop().await.map_err(CommandError::internal)
 }
 
 /// A plane on its real store, served over TCP.
