@@ -10,7 +10,7 @@ use runtime::client::Client;
 use runtime::faults::WatchFilter;
 use runtime::queue::Groups;
 use runtime::shutdown::Shutdown;
-use runtime::workload::{Settings, Workloads};
+use runtime::workload::{ClientFactory, Settings, Workloads};
 use runtime::writer::Writer;
 use tokio::task::JoinHandle;
 
@@ -29,6 +29,8 @@ pub enum HandsError {
 pub struct HandsSettings {
     /// Sees every watch event before the cache does.
     pub filter: Option<Arc<dyn WatchFilter>>,
+    /// Makes the clients of workload clusters.
+    pub workload_client: Option<ClientFactory>,
 }
 
 /// Running controllers.
@@ -58,7 +60,7 @@ impl Hands {
         }
         let cache = builder.start(&shutdown);
         cache.synced().await;
-        let context = context(&cache, environment)?;
+        let context = context(&cache, environment, settings.workload_client)?;
         let groups = Groups::new();
         let mut tasks = table::start(&context, &groups, &shutdown)?;
         tasks.extend(dev::start(&context, cloud, &groups, &shutdown)?);
@@ -90,13 +92,21 @@ impl Hands {
     }
 }
 
-fn context(cache: &Cache, environment: &Environment) -> Result<Context, HandsError> {
+fn context(
+    cache: &Cache,
+    environment: &Environment,
+    workload_client: Option<ClientFactory>,
+) -> Result<Context, HandsError> {
+    let mut settings = Settings::default();
+    if let Some(client) = workload_client {
+        settings.client = client;
+    }
     let workloads = Workloads::new(
         environment.network.clone(),
         environment.clock.clone(),
         environment.entropy.clone(),
         workload::kubeconfigs(cache),
-        Settings::default(),
+        settings,
     );
     workload::follow(cache, &workloads)?;
     Ok(Context {

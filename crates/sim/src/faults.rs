@@ -1,7 +1,9 @@
 //! What goes wrong, decided by the seed: requests that fail before or after they took effect, answers and watch events that
 //! come late, streams that break, and controllers that are stopped between any two writes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::ops::AddAssign;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use runtime::entropy::{Entropy, Stream};
@@ -21,8 +23,12 @@ pub struct FaultRates {
     pub delayed_events: u64,
     /// Watch streams that break.
     pub cut_watches: u64,
+    /// Requests to workload clusters that meet one of the first three fates, in equal shares.
+    pub workload: u64,
     /// Writes after which all controllers are stopped at once and started anew.
     pub restarts: u64,
+    /// Clusters whose machines take their time to come up, each another time.
+    pub slow_machines: u64,
 }
 
 impl FaultRates {
@@ -33,7 +39,9 @@ impl FaultRates {
         delayed_requests: 0,
         delayed_events: 0,
         cut_watches: 0,
+        workload: 0,
         restarts: 0,
+        slow_machines: 0,
     };
 
     /// Everything goes wrong now and then.
@@ -43,8 +51,67 @@ impl FaultRates {
         delayed_requests: 20,
         delayed_events: 60,
         cut_watches: 5,
+        workload: 60,
         restarts: 6,
+        slow_machines: 500,
     };
+}
+
+/// How often things went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FaultCounts {
+    /// Requests lost before they took effect.
+    pub lost_requests: u64,
+    /// Requests whose answer was lost.
+    pub lost_answers: u64,
+    /// Requests or answers that came late.
+    pub delayed_requests: u64,
+    /// Watch events that came late.
+    pub delayed_events: u64,
+    /// Watch streams that broke.
+    pub cut_watches: u64,
+    /// Requests to workload clusters that went wrong.
+    pub workload: u64,
+    /// Restarts of all controllers.
+    pub restarts: u64,
+    /// Clusters with slow machines.
+    pub slow_machines: u64,
+}
+
+impl FaultCounts {
+    /// Each count with its name.
+    pub fn each(&self) -> [(&'static str, u64); 8] {
+        [
+            ("lost requests", self.lost_requests),
+            ("lost answers", self.lost_answers),
+            ("delayed requests", self.delayed_requests),
+            ("delayed events", self.delayed_events),
+            ("cut watches", self.cut_watches),
+            ("workload faults", self.workload),
+            ("restarts", self.restarts),
+            ("slow clusters", self.slow_machines),
+        ]
+    }
+}
+
+impl AddAssign for FaultCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.lost_requests += other.lost_requests;
+        self.lost_answers += other.lost_answers;
+        self.delayed_requests += other.delayed_requests;
+        self.delayed_events += other.delayed_events;
+        self.cut_watches += other.cut_watches;
+        self.workload += other.workload;
+        self.restarts += other.restarts;
+        self.slow_machines += other.slow_machines;
+    }
+}
+
+impl fmt::Display for FaultCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<String> = self.each().iter().map(|(name, count)| format!("{count} {name}")).collect();
+        f.write_str(&texts.join(", "))
+    }
 }
 
 /// The longest that one fault delays something.
@@ -54,43 +121,74 @@ const LONGEST_DELAY_MILLISECONDS: u64 = 3_000;
 #[derive(Clone)]
 pub struct Chaos {
     rates: FaultRates,
+    restart_after: Option<u64>,
     state: Arc<Mutex<State>>,
 }
 
 struct State {
     requests: Stream,
     events: Stream,
+    workload: Stream,
+    restarts: Stream,
+    /// Writes that reached the server.
+    writes: u64,
     /// No faults any more: the run is to come to rest.
     calm: bool,
-    /// A restart was decided and not yet taken up.
-    restart: bool,
+    counts: FaultCounts,
 }
 
 impl Chaos {
-    /// Faults at these rates from the seed behind `entropy`.
-    pub fn new(rates: FaultRates, entropy: &Entropy) -> Self {
+    /// Faults at these rates from the seed behind `entropy`, and a restart after the write of this number, counted from 1.
+    pub fn new(rates: FaultRates, restart_after: Option<u64>, entropy: &Entropy) -> Self {
+        let stream = |key| entropy.stream("faults", key);
         let state = State {
-            requests: entropy.stream("faults", "requests"),
-            events: entropy.stream("faults", "events"),
+            requests: stream("requests"),
+            events: stream("events"),
+            workload: stream("workload"),
+            restarts: stream("restarts"),
+            writes: 0,
             calm: false,
-            restart: false,
+            counts: FaultCounts::default(),
         };
-        Self { rates, state: Arc::new(Mutex::new(state)) }
+        Self { rates, restart_after, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// From now on nothing goes wrong.
+    /// From now on nothing goes wrong by chance.
     pub fn calm(&self) {
+        self.lock().calm = true;
+    }
+
+    /// Told of each write of a controller that reached the server: whether all controllers stop at this very point.
+    pub fn stops_after_write(&self) -> bool {
+        let rates = self.rates;
         let mut state = self.lock();
-        state.calm = true;
-        state.restart = false;
+        state.writes += 1;
+        let chosen = self.restart_after == Some(state.writes);
+        let stops = chosen || (!state.calm && hits(&mut state.restarts, rates.restarts));
+        state.counts.restarts += u64::from(stops);
+        stops
     }
 
-    /// Whether controllers are to be restarted now; asked after each write.
-    pub fn takes_restart(&self) -> bool {
-        std::mem::take(&mut self.lock().restart)
+    /// Whether the machines of this run are slow. To be asked once.
+    pub fn has_slow_machines(&self) -> bool {
+        let rates = self.rates;
+        let mut state = self.lock();
+        let slow = hits(&mut state.workload, rates.slow_machines);
+        state.counts.slow_machines += u64::from(slow);
+        slow
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    /// How often things went wrong so far.
+    pub fn counts(&self) -> FaultCounts {
+        self.lock().counts
+    }
+
+    /// Faults for requests to workload clusters.
+    pub fn of_workloads(&self) -> WorkloadChaos {
+        WorkloadChaos(self.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -103,6 +201,12 @@ fn delay(stream: &mut Stream) -> Duration {
     Duration::from_millis(1 + stream.below(LONGEST_DELAY_MILLISECONDS))
 }
 
+/// Late, before or after taking effect.
+fn late(stream: &mut Stream) -> RequestFate {
+    let wait = delay(stream);
+    if stream.below(2) == 0 { RequestFate::DelayRequest(wait) } else { RequestFate::DelayAnswer(wait) }
+}
+
 impl Faults for Chaos {
     fn fate(&self, request: &http::request::Parts) -> RequestFate {
         let rates = self.rates;
@@ -112,21 +216,38 @@ impl Faults for Chaos {
             return RequestFate::Pass;
         }
         let writes = request.method != http::Method::GET;
-        if writes && hits(&mut state.requests, rates.restarts) {
-            state.restart = true;
-        }
         if hits(&mut state.requests, rates.lost_requests) {
+            state.counts.lost_requests += 1;
             return RequestFate::LoseRequest;
         }
         if writes && hits(&mut state.requests, rates.lost_answers) {
+            state.counts.lost_answers += 1;
             return RequestFate::LoseAnswer;
         }
         if hits(&mut state.requests, rates.delayed_requests) {
-            let wait = delay(&mut state.requests);
-            let before = state.requests.below(2) == 0;
-            return if before { RequestFate::DelayRequest(wait) } else { RequestFate::DelayAnswer(wait) };
+            state.counts.delayed_requests += 1;
+            return late(&mut state.requests);
         }
         RequestFate::Pass
+    }
+}
+
+/// Faults of everything that is asked of workload clusters: reads, watches, writes, tunnels to etcd.
+pub struct WorkloadChaos(Chaos);
+
+impl Faults for WorkloadChaos {
+    fn fate(&self, _: &http::request::Parts) -> RequestFate {
+        let rates = self.0.rates;
+        let mut state = self.0.lock();
+        if state.calm || !hits(&mut state.workload, rates.workload) {
+            return RequestFate::Pass;
+        }
+        state.counts.workload += 1;
+        match state.workload.below(3) {
+            0 => RequestFate::LoseRequest,
+            1 => RequestFate::LoseAnswer,
+            _ => late(&mut state.workload),
+        }
     }
 }
 
@@ -138,9 +259,11 @@ impl WatchFilter for Chaos {
             return EventFate::Deliver;
         }
         if hits(&mut state.events, rates.cut_watches) {
+            state.counts.cut_watches += 1;
             return EventFate::Cut;
         }
         if hits(&mut state.events, rates.delayed_events) {
+            state.counts.delayed_events += 1;
             return EventFate::Delay(delay(&mut state.events));
         }
         EventFate::Deliver

@@ -17,9 +17,10 @@
 
 pub mod checkers;
 pub mod faults;
+mod incidents;
 pub mod run;
 pub mod scenario;
 pub mod trace;
 pub mod world;
 
-pub use run::{Failure, Outcome, run};
+pub use run::{Failure, Outcome, Rehearsal};

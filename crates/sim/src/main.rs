@@ -1,10 +1,14 @@
 //! Runs any number of seeds and prints the first that fails, with the line that repeats it.
 
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread;
 
 use clap::Parser;
-use sim::faults::FaultRates;
+use sim::faults::{FaultCounts, FaultRates};
 use sim::scenario::Size;
+use sim::{Outcome, Rehearsal};
 
 /// Rehearse the life of a cluster under virtual time.
 #[derive(Debug, Parser)]
@@ -25,34 +29,133 @@ struct Arguments {
     /// Nothing goes wrong.
     #[arg(long)]
     calm: bool,
+    /// Stop and start all controllers right after the write of this number.
+    #[arg(long, value_name = "WRITE")]
+    restart_after: Option<u64>,
+    /// For one seed: as many runs as it has writes, with a restart after each of them in turn.
+    #[arg(long, requires = "seed", conflicts_with = "restart_after")]
+    restart_everywhere: bool,
+    /// Go on after a failure.
+    #[arg(long)]
+    keep_going: bool,
+    /// Runs at a time; as many as there are processors, unless given.
+    #[arg(long)]
+    jobs: Option<usize>,
+}
+
+impl Arguments {
+    fn rehearsal(&self, seed: u64) -> Rehearsal {
+        Rehearsal {
+            seed,
+            size: if self.large { Size::LARGE } else { Size::SMALL },
+            rates: if self.calm { FaultRates::NONE } else { FaultRates::ROUGH },
+            restart_after: self.restart_after,
+        }
+    }
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_env("WINDLASS_LOG");
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
-    let size = if arguments.large { Size::LARGE } else { Size::SMALL };
-    let rates = if arguments.calm { FaultRates::NONE } else { FaultRates::ROUGH };
-    let (from, count) = arguments.seed.map_or((arguments.from, arguments.count), |seed| (seed, 1));
-    for seed in from..from.saturating_add(count) {
-        match sim::run(seed, size, rates) {
-            Ok(outcome) => {
-                if arguments.seed.is_some() {
-                    outcome.trace.iter().for_each(|entry| println!("{entry}"));
-                }
-                println!(
-                    "seed {seed}: {} writes, {} restarts, {} virtual seconds",
-                    outcome.trace.len(),
-                    outcome.restarts,
-                    outcome.elapsed_seconds
-                );
-            }
-            Err(failure) => {
-                println!("{failure}");
-                return ExitCode::FAILURE;
-            }
+    match arguments.seed {
+        Some(seed) if arguments.restart_everywhere => restart_everywhere(&arguments, seed),
+        Some(seed) => show(&arguments.rehearsal(seed)),
+        None => {
+            let runs = (0..arguments.count).map(|number| arguments.rehearsal(arguments.from + number));
+            run_all(&arguments, &runs.collect::<Vec<_>>())
         }
     }
-    ExitCode::SUCCESS
+}
+
+/// One run, its trace printed.
+fn show(rehearsal: &Rehearsal) -> ExitCode {
+    match rehearsal.run() {
+        Ok(outcome) => {
+            outcome.trace.iter().for_each(|entry| println!("{entry}"));
+            println!(
+                "seed {}: {} writes in {} virtual seconds; {}",
+                rehearsal.seed,
+                outcome.trace.len(),
+                outcome.elapsed_seconds,
+                outcome.faults
+            );
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            println!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn restart_everywhere(arguments: &Arguments, seed: u64) -> ExitCode {
+    let whole = arguments.rehearsal(seed);
+    match whole.run() {
+        Ok(outcome) => {
+            let runs = (1..=outcome.trace.len() as u64)
+                .map(|write| Rehearsal { restart_after: Some(write), ..whole })
+                .collect::<Vec<_>>();
+            run_all(arguments, &runs)
+        }
+        Err(failure) => {
+            println!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Sums over all runs that held.
+#[derive(Default)]
+struct Totals {
+    runs: u64,
+    writes: u64,
+    virtual_seconds: i64,
+    faults: FaultCounts,
+}
+
+impl Totals {
+    fn add(&mut self, outcome: &Outcome) {
+        self.runs += 1;
+        self.writes += outcome.trace.len() as u64;
+        self.virtual_seconds += outcome.elapsed_seconds;
+        self.faults += outcome.faults;
+    }
+}
+
+fn run_all(arguments: &Arguments, runs: &[Rehearsal]) -> ExitCode {
+    let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let (next, failed) = (AtomicU64::new(0), AtomicBool::new(false));
+    let totals = Mutex::new(Totals::default());
+    let work = || {
+        while let Some(rehearsal) =
+            usize::try_from(next.fetch_add(1, Relaxed)).ok().and_then(|at| runs.get(at))
+        {
+            match rehearsal.run() {
+                Ok(outcome) => {
+                    if let Ok(mut totals) = totals.lock() {
+                        totals.add(&outcome);
+                    }
+                }
+                Err(failure) => {
+                    failed.store(true, Relaxed);
+                    println!("{failure}");
+                }
+            }
+            if failed.load(Relaxed) && !arguments.keep_going {
+                return;
+            }
+        }
+    };
+    thread::scope(|scope| {
+        (0..jobs.max(1)).for_each(|_| drop(scope.spawn(work)));
+    });
+    let totals = totals.into_inner().unwrap_or_default();
+    println!(
+        "{} of {} runs held: {} writes in {} virtual seconds; {}",
+        totals.runs,
+        runs.len(),
+        totals.writes,
+        totals.virtual_seconds,
+        totals.faults
+    );
+    if failed.into_inner() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

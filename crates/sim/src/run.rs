@@ -1,16 +1,47 @@
-//! One run of one seed, from nothing to nothing.
+//! One run, from nothing to nothing.
 
 use std::fmt;
 
 use tokio::runtime::Builder;
 
-use crate::faults::FaultRates;
+use crate::faults::{FaultCounts, FaultRates};
+use crate::incidents;
 use crate::scenario::{Size, lifecycle};
 use crate::trace::Entry;
 use crate::world::{World, WorldError};
 
 /// Trace entries that a failure shows.
 const SHOWN_ENTRIES: usize = 30;
+
+/// Everything that a run depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rehearsal {
+    /// Decides every uid, key, jitter and fault.
+    pub seed: u64,
+    /// How large the cluster is.
+    pub size: Size,
+    /// How often things go wrong.
+    pub rates: FaultRates,
+    /// Stops and starts all controllers right after the write of this number, counted from 1.
+    pub restart_after: Option<u64>,
+}
+
+/// The line that repeats it.
+impl fmt::Display for Rehearsal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cargo run --release -p sim -- --seed {}", self.seed)?;
+        if self.size == Size::LARGE {
+            f.write_str(" --large")?;
+        }
+        if self.rates == FaultRates::NONE {
+            f.write_str(" --calm")?;
+        }
+        match self.restart_after {
+            Some(write) => write!(f, " --restart-after {write}"),
+            None => Ok(()),
+        }
+    }
+}
 
 /// What came of a run that held.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,15 +50,15 @@ pub struct Outcome {
     pub trace: Vec<Entry>,
     /// Virtual seconds it took.
     pub elapsed_seconds: i64,
-    /// How often controllers were restarted.
-    pub restarts: usize,
+    /// What went wrong.
+    pub faults: FaultCounts,
 }
 
 /// A run in which something did not hold.
 #[derive(Debug)]
 pub struct Failure {
-    /// The seed.
-    pub seed: u64,
+    /// The run.
+    pub rehearsal: Rehearsal,
     /// What did not hold.
     pub reason: String,
     /// Virtual seconds until then.
@@ -41,42 +72,58 @@ impl fmt::Display for Failure {
         writeln!(
             f,
             "seed {} failed after {} virtual seconds: {}",
-            self.seed, self.elapsed_seconds, self.reason
+            self.rehearsal.seed, self.elapsed_seconds, self.reason
         )?;
         for entry in &self.tail {
             writeln!(f, "  {entry}")?;
         }
-        write!(f, "repeat it with: cargo run --release -p sim -- --seed {}", self.seed)
+        write!(f, "repeat it with: {}", self.rehearsal)
     }
 }
 
-/// Runs a cluster's life under a seed.
-///
-/// # Errors
-/// What did not hold, with the line that repeats it.
-pub fn run(seed: u64, size: Size, rates: FaultRates) -> Result<Outcome, Box<Failure>> {
-    let failed = |reason: String| Box::new(Failure { seed, reason, elapsed_seconds: 0, tail: Vec::new() });
-    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
-    let runtime = runtime.map_err(|error| failed(error.to_string()))?;
-    runtime.block_on(async {
-        let mut world = World::new(seed, rates).await.map_err(|error| failed(error.to_string()))?;
-        let outcome = lifecycle(&mut world, size).await;
-        report(seed, &world, outcome)
-    })
-}
+impl Rehearsal {
+    /// A run under a seed.
+    pub fn new(seed: u64, size: Size, rates: FaultRates) -> Self {
+        Self { seed, size, rates, restart_after: None }
+    }
 
-fn report(seed: u64, world: &World, outcome: Result<(), WorldError>) -> Result<Outcome, Box<Failure>> {
-    match outcome {
-        Ok(()) => Ok(Outcome {
-            trace: world.trace.entries(),
-            elapsed_seconds: world.elapsed_seconds(),
-            restarts: world.restarts(),
-        }),
-        Err(error) => Err(Box::new(Failure {
-            seed,
-            reason: error.to_string(),
-            elapsed_seconds: world.elapsed_seconds(),
-            tail: world.trace.tail(SHOWN_ENTRIES),
-        })),
+    /// Runs a cluster's life.
+    ///
+    /// # Errors
+    /// What did not hold, with the line that repeats it.
+    pub fn run(&self) -> Result<Outcome, Box<Failure>> {
+        incidents::listen(|| self.run_heard())
+    }
+
+    fn run_heard(&self) -> Result<Outcome, Box<Failure>> {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = runtime.map_err(|error| self.failed(None, error.to_string()))?;
+        runtime.block_on(async {
+            let mut world = World::new(self.seed, self.rates, self.restart_after)
+                .await
+                .map_err(|error| self.failed(None, error.to_string()))?;
+            let outcome = lifecycle(&mut world, self.size).await;
+            self.report(&world, outcome)
+        })
+    }
+
+    fn report(&self, world: &World, outcome: Result<(), WorldError>) -> Result<Outcome, Box<Failure>> {
+        match outcome {
+            Ok(()) => Ok(Outcome {
+                trace: world.trace.entries(),
+                elapsed_seconds: world.elapsed_seconds(),
+                faults: world.chaos.counts(),
+            }),
+            Err(error) => Err(self.failed(Some(world), error.to_string())),
+        }
+    }
+
+    fn failed(&self, world: Option<&World>, reason: String) -> Box<Failure> {
+        Box::new(Failure {
+            rehearsal: *self,
+            reason,
+            elapsed_seconds: world.map_or(0, World::elapsed_seconds),
+            tail: world.map(|world| world.trace.tail(SHOWN_ENTRIES)).unwrap_or_default(),
+        })
     }
 }

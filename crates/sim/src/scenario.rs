@@ -3,7 +3,7 @@
 use api::labels;
 use serde_json::{Value, json};
 
-use crate::checkers::{Violation, leftovers};
+use crate::checkers::{Violation, leftovers, rest};
 use crate::world::{World, WorldError};
 
 const CORE: &str = "cluster.x-k8s.io";
@@ -11,9 +11,13 @@ const CONTROL_PLANE: &str = "controlplane.cluster.x-k8s.io";
 
 /// Virtual seconds a step may take before it counts as stuck. Faults cost retries, retries cost back-off.
 const STEP_LIMIT_SECONDS: i64 = 3_600;
-/// Virtual seconds without a write after which a world counts as quiet, well beyond every back-off and timer of a cluster
-/// at rest.
-const QUIET_SECONDS: i64 = 1_800;
+/// Virtual seconds without a write after which a world counts as quiet: twice the longest timer of a cluster at rest, which
+/// is the ten minutes for which a good answer of etcd is believed.
+const QUIET_SECONDS: i64 = 1_250;
+/// How often a world may write something after all before it counts as restless.
+const QUIET_TRIES: usize = 20;
+/// Virtual seconds for which a spell of writes may last.
+const SPELL_SECONDS: i64 = 60;
 
 /// How large the cluster of a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,24 +41,25 @@ impl Size {
 /// A step that did not come about, or a rule that did not hold.
 pub async fn lifecycle(world: &mut World, size: Size) -> Result<(), WorldError> {
     create(world, size).await?;
+    at_rest(world).await?;
     scale(world, size.control_plane[1], size.workers[1]).await?;
+    at_rest(world).await?;
     upgrade(world, "v1.36.0").await?;
+    at_rest(world).await?;
     change_in_place(world).await?;
     scale(world, size.control_plane[2], size.workers[2]).await?;
+    at_rest(world).await?;
     world.chaos.calm();
-    settle(world, "converged", |_| true).await?;
     quiet(world).await?;
-    world.delete(CORE, "Cluster", NAME).await?;
-    settle(world, "deleted", |world| world.objects(CORE, "clusters").is_empty()).await?;
-    templates_gone(world).await?;
-    settle(world, "nothing left", |world| leftovers(&world.checkers).is_ok()).await?;
-    Ok(())
+    rest(&world.checkers)?;
+    delete(world).await
 }
 
 const NAME: &str = "sim";
 
 async fn create(world: &mut World, size: Size) -> Result<(), WorldError> {
-    for object in objects(size.control_plane[0], size.workers[0], "v1.35.0") {
+    let pace = if world.chaos.has_slow_machines() { slow() } else { json!({}) };
+    for object in objects(size.control_plane[0], size.workers[0], "v1.35.0", &pace) {
         world.apply(&object).await?;
     }
     let wanted = size.control_plane[0] + size.workers[0];
@@ -69,14 +74,14 @@ async fn scale(world: &mut World, control_plane: i64, workers: i64) -> Result<()
     world.patch(CONTROL_PLANE, "KubeadmControlPlane", "sim-control-plane", &replicas(control_plane)).await?;
     world.patch(CORE, "MachineDeployment", "sim-workers", &replicas(workers)).await?;
     settle(world, "scaled", move |world| {
-        is_available(world) && machines(world).len() as i64 == control_plane + workers && all_running(world)
+        is_available(world) && machines(world).count() as i64 == control_plane + workers && all_running(world)
     })
     .await
 }
 
 async fn upgrade(world: &mut World, version: &'static str) -> Result<(), WorldError> {
-    let count = machines(world).len() as i64;
-    let control_planes = machines(world).iter().filter(|machine| is_control_plane(machine)).count() as i64;
+    let count = machines(world).count() as i64;
+    let control_planes = machines(world).filter(|machine| is_control_plane(machine)).count() as i64;
     world
         .patch(
             CONTROL_PLANE,
@@ -87,9 +92,8 @@ async fn upgrade(world: &mut World, version: &'static str) -> Result<(), WorldEr
         .await?;
     settle(world, "control plane upgraded", move |world| {
         let upgraded = |machine: &&Value| is_control_plane(machine) && machine["spec"]["version"] == version;
-        let all = machines(world);
-        all.iter().filter(upgraded).count() as i64 == control_planes
-            && all.len() as i64 == count
+        machines(world).filter(upgraded).count() as i64 == control_planes
+            && machines(world).count() as i64 == count
             && all_running(world)
     })
     .await?;
@@ -100,19 +104,17 @@ async fn upgrade(world: &mut World, version: &'static str) -> Result<(), WorldEr
 }
 
 async fn change_in_place(world: &mut World) -> Result<(), WorldError> {
-    let before: Vec<Value> =
-        machines(world).iter().map(|machine| machine["metadata"]["uid"].clone()).collect();
+    let before: Vec<Value> = machines(world).map(|machine| machine["metadata"]["uid"].clone()).collect();
     let key = format!("{}/rack", labels::MANAGED_NODE_DOMAIN);
     let template = json!({"spec": {"template": {"metadata": {"labels": {&key: "r1"}}}}});
     world.patch(CORE, "MachineDeployment", "sim-workers", &template).await?;
     let label = key.clone();
     settle(world, "label in place", move |world| {
         let labelled = |machine: &Value| machine["metadata"]["labels"][&label] == "r1";
-        machines(world).iter().filter(|machine| !is_control_plane(machine)).all(labelled)
+        machines(world).filter(|machine| !is_control_plane(machine)).all(labelled)
     })
     .await?;
-    let after: Vec<Value> =
-        machines(world).iter().map(|machine| machine["metadata"]["uid"].clone()).collect();
+    let after: Vec<Value> = machines(world).map(|machine| machine["metadata"]["uid"].clone()).collect();
     if before != after {
         return Err(
             Violation::new("a label changes no Machine", format!("{before:?} became {after:?}")).into()
@@ -121,14 +123,43 @@ async fn change_in_place(world: &mut World) -> Result<(), WorldError> {
     Ok(())
 }
 
+/// Whatever is still on its way comes to rest, and then nothing is too much or too little.
+async fn at_rest(world: &mut World) -> Result<(), WorldError> {
+    if world.until(STEP_LIMIT_SECONDS, |world| rest(&world.checkers).is_ok()).await? {
+        return Ok(());
+    }
+    Ok(rest(&world.checkers)?)
+}
+
+/// Deletes the Cluster, then what belongs to the user; nothing is left, neither here nor in the cloud.
+async fn delete(world: &mut World) -> Result<(), WorldError> {
+    let endpoint =
+        world.object("clusters", NAME).map(|cluster| cluster["spec"]["controlPlaneEndpoint"].clone());
+    world.delete(CORE, "Cluster", NAME).await?;
+    settle(world, "deleted", |world| world.objects("clusters").next().is_none()).await?;
+    templates_gone(world).await?;
+    if !world.until(STEP_LIMIT_SECONDS, |world| leftovers(&world.checkers).is_ok()).await? {
+        leftovers(&world.checkers)?;
+    }
+    let endpoint = endpoint.unwrap_or_default();
+    let host = endpoint["host"].as_str().unwrap_or_default();
+    let address = format!("{host}:{}", endpoint["port"]);
+    match world.environment.network.listen(&address).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Violation::new("ports are free again", error.to_string()).into()),
+    }
+}
+
 /// Templates belong to the user: they are deleted like any other object of theirs.
 async fn templates_gone(world: &mut World) -> Result<(), WorldError> {
     for (group, plural, kind) in [
         ("infrastructure.cluster.x-k8s.io", "devmachinetemplates", "DevMachineTemplate"),
         ("bootstrap.cluster.x-k8s.io", "kubeadmconfigtemplates", "KubeadmConfigTemplate"),
     ] {
-        for object in world.objects(group, plural) {
-            world.delete(group, kind, object["metadata"]["name"].as_str().unwrap_or_default()).await?;
+        let name = |object: &Value| object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let names: Vec<String> = world.objects(plural).map(name).collect();
+        for name in names {
+            world.delete(group, kind, &name).await?;
         }
     }
     Ok(())
@@ -143,37 +174,30 @@ async fn settle(
     if world.until(STEP_LIMIT_SECONDS, done).await? {
         return Ok(());
     }
-    let state: Vec<String> = machines(world).iter().map(describe).collect();
-    let cluster = world
-        .object(CORE, "clusters", NAME)
-        .map(|cluster| message(&cluster, "Available"))
-        .unwrap_or_default();
+    let state: Vec<String> = machines(world).map(describe).collect();
+    let cluster =
+        world.object("clusters", NAME).map(|cluster| message(cluster, "Available")).unwrap_or_default();
     Err(Violation::new("every step comes about", format!("{step} did not; {cluster}; {}", state.join("; ")))
         .into())
 }
 
 /// Converged means silent: no write at all for a long time.
 async fn quiet(world: &mut World) -> Result<(), WorldError> {
-    // Whatever was still on its way comes to rest first.
-    let mut writes = usize::MAX;
-    for _ in 0..10 {
+    for _ in 0..QUIET_TRIES {
         let before = world.trace.len();
-        world.until(QUIET_SECONDS, |_| false).await?;
-        writes = world.trace.len() - before;
-        if writes == 0 {
+        if !world.until(QUIET_SECONDS, |world| world.trace.len() > before).await? {
             return Ok(());
         }
+        // What belongs together comes together.
+        world.until(SPELL_SECONDS, |_| false).await?;
     }
     let tail: Vec<String> = world.trace.tail(5).iter().map(ToString::to_string).collect();
-    Err(Violation::new(
-        "a converged cluster is quiet",
-        format!("{writes} writes, the last: {}", tail.join(" | ")),
-    )
-    .into())
+    Err(Violation::new("a converged cluster is quiet", format!("the last writes: {}", tail.join(" | ")))
+        .into())
 }
 
-fn machines(world: &World) -> Vec<Value> {
-    world.objects(CORE, "machines")
+fn machines(world: &World) -> impl Iterator<Item = &Value> + Clone {
+    world.objects("machines")
 }
 
 fn is_control_plane(machine: &Value) -> bool {
@@ -181,24 +205,21 @@ fn is_control_plane(machine: &Value) -> bool {
 }
 
 fn all_running(world: &World) -> bool {
-    machines(world).iter().all(|machine| machine["status"]["phase"] == "Running")
+    machines(world).all(|machine| machine["status"]["phase"] == "Running")
 }
 
 fn running(world: &World, version: &str) -> i64 {
     let running =
         |machine: &&Value| machine["status"]["phase"] == "Running" && machine["spec"]["version"] == version;
-    let all = machines(world);
-    if all.iter().any(|machine| machine["spec"]["version"] != version) {
+    if machines(world).any(|machine| machine["spec"]["version"] != version) {
         return -1;
     }
-    all.iter().filter(running).count() as i64
+    machines(world).filter(running).count() as i64
 }
 
 fn is_available(world: &World) -> bool {
-    let cluster = world.object(CORE, "clusters", NAME);
-    cluster.is_some_and(|cluster| {
-        condition(&cluster, "Available").is_some_and(|found| found["status"] == "True")
-    })
+    let cluster = world.object("clusters", NAME);
+    cluster.and_then(|cluster| condition(cluster, "Available")).is_some_and(|found| found["status"] == "True")
 }
 
 fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
@@ -221,14 +242,20 @@ fn describe(machine: &Value) -> String {
     )
 }
 
-/// The objects of a cluster, as a user writes them.
-pub fn objects(control_plane: i64, workers: i64, version: &str) -> Vec<Value> {
+/// How machines come up that take their time: each part another time.
+fn slow() -> Value {
+    let part = |seconds: u64| json!({"provisioning": {"startupDuration": format!("{seconds}s"), "startupJitter": "2.0"}});
+    json!({"vm": part(20), "node": part(10), "apiServer": part(5), "etcd": part(4)})
+}
+
+/// The objects of a cluster, as a user writes them; `pace` says how machines come up.
+pub fn objects(control_plane: i64, workers: i64, version: &str, pace: &Value) -> Vec<Value> {
     let infrastructure = "infrastructure.cluster.x-k8s.io";
     let meta = |name: &str| json!({"name": name, "namespace": "default"});
     let reference =
         |group: &str, kind: &str, name: &str| json!({"apiGroup": group, "kind": kind, "name": name});
     let dev = |kind: &str, name: &str, spec: Value| json!({"apiVersion": format!("{infrastructure}/v1beta2"), "kind": kind, "metadata": meta(name), "spec": spec});
-    let template = json!({"template": {"spec": {"backend": {"inMemory": {}}}}});
+    let template = json!({"template": {"spec": {"backend": {"inMemory": pace}}}});
     vec![
         json!({"apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "Cluster", "metadata": meta(NAME), "spec": {
             "infrastructureRef": reference(infrastructure, "DevCluster", NAME),

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use apiserver::{ApiServer, Body};
@@ -22,6 +23,7 @@ use tokio::sync::Notify;
 
 use crate::checkers::{Checkers, Violation};
 use crate::faults::{Chaos, FaultRates};
+use crate::incidents;
 use crate::trace::{Entry, Trace};
 
 /// When every world begins.
@@ -61,9 +63,26 @@ pub struct World {
     pub checkers: Checkers,
     hands: Option<Hands>,
     user: Client,
-    wrote: Arc<Notify>,
+    stop: Arc<Stop>,
     started: Timestamp,
-    restarts: usize,
+}
+
+/// One generation of controllers comes to its end: nothing that they ask for after it is heard.
+#[derive(Default)]
+struct Stop {
+    requested: AtomicBool,
+    wake: Notify,
+}
+
+impl Stop {
+    fn request(&self) {
+        self.requested.store(true, Relaxed);
+        self.wake.notify_one();
+    }
+
+    fn is_requested(&self) -> bool {
+        self.requested.load(Relaxed)
+    }
 }
 
 impl World {
@@ -71,17 +90,19 @@ impl World {
     ///
     /// # Errors
     /// When a part does not start.
-    pub async fn new(seed: u64, rates: FaultRates) -> Result<Self, WorldError> {
+    pub async fn new(seed: u64, rates: FaultRates, restart_after: Option<u64>) -> Result<Self, WorldError> {
         let started: Timestamp = START.parse().unwrap_or(Timestamp::UNIX_EPOCH);
         let environment = Environment {
             clock: Clock::simulated(started),
             entropy: Entropy::seeded(seed),
             network: network::pipes(),
         };
-        let ground = Ground::open(Database::in_memory(), Database::in_memory(), &environment).await?;
-        let chaos = Chaos::new(rates, &environment.entropy);
+        let simulated = Database::in_memory();
+        let ground = Ground::open(Database::in_memory(), simulated.clone(), &environment).await?;
+        let chaos = Chaos::new(rates, restart_after, &environment.entropy);
         let user = Client::new(ground.server.clone(), environment.clock.clone());
-        let checkers = Checkers::new(ground.server.clone(), ground.cloud.clone());
+        let (cloud, clock) = (ground.cloud.clone(), environment.clock.clone());
+        let checkers = Checkers::new(&ground.server, &simulated, cloud, clock)?;
         let mut world = Self {
             environment,
             ground,
@@ -90,30 +111,39 @@ impl World {
             checkers,
             hands: None,
             user,
-            wrote: Arc::default(),
+            stop: Arc::default(),
             started,
-            restarts: 0,
         };
         world.start_controllers().await?;
         Ok(world)
     }
 
     async fn start_controllers(&mut self) -> Result<(), WorldError> {
+        self.stop = Arc::default();
+        let clock = &self.environment.clock;
         let traced = Traced {
             inner: self.ground.server.clone(),
             trace: self.trace.clone(),
-            clock: self.environment.clock.clone(),
+            clock: clock.clone(),
             started: self.started,
-            wrote: Arc::clone(&self.wrote),
+            chaos: self.chaos.clone(),
+            stop: Arc::clone(&self.stop),
         };
-        let faulty = FaultyService::new(traced, Arc::new(self.chaos.clone()), self.environment.clock.clone());
-        let client = Client::new(faulty, self.environment.clock.clone());
-        let settings = HandsSettings { filter: Some(Arc::new(self.chaos.clone())) };
+        let faulty = FaultyService::new(traced, Arc::new(self.chaos.clone()), clock.clone());
+        let client = Client::new(faulty, clock.clone());
+        let (faults, of_workload) = (Arc::new(self.chaos.of_workloads()), clock.clone());
+        let settings = HandsSettings {
+            filter: Some(Arc::new(self.chaos.clone())),
+            workload_client: Some(Arc::new(move |_, transport, namespace| {
+                let faulty = FaultyService::new(transport, faults.clone(), of_workload.clone());
+                runtime::workload::client_over(faulty, namespace)
+            })),
+        };
         self.hands = Some(Hands::start(client, &self.ground.cloud, &self.environment, settings).await?);
         Ok(())
     }
 
-    /// Lets the world go on until `done` holds, restarting controllers when chaos says so and checking after every write.
+    /// Lets the world go on until `done` holds, judging every write and restarting controllers when chaos says so.
     /// Returns whether `done` came to hold within `limit_seconds` of virtual time.
     ///
     /// # Errors
@@ -126,22 +156,36 @@ impl World {
         let deadline =
             self.environment.clock.after(std::time::Duration::from_secs(limit_seconds.unsigned_abs()));
         loop {
-            self.checkers.check()?;
+            self.check()?;
+            if self.stop.is_requested() {
+                self.restart().await?;
+                continue;
+            }
             if done(self) {
                 return Ok(true);
             }
             if self.environment.clock.now() >= deadline {
                 return Ok(false);
             }
-            let wrote = Arc::clone(&self.wrote);
+            let stop = Arc::clone(&self.stop);
             tokio::select! {
                 biased;
-                () = wrote.notified() => {}
+                () = stop.wake.notified() => {}
+                () = self.checkers.changed() => {}
                 () = self.environment.clock.sleep_until(deadline) => {}
             }
-            if self.chaos.takes_restart() {
-                self.restart().await?;
-            }
+        }
+    }
+
+    /// Judges everything that happened since the last time.
+    ///
+    /// # Errors
+    /// What must not be.
+    pub fn check(&mut self) -> Result<(), WorldError> {
+        self.checkers.check()?;
+        match incidents::first() {
+            Some(incident) => Err(Violation::new("controllers are well", incident).into()),
+            None => Ok(()),
         }
     }
 
@@ -153,13 +197,7 @@ impl World {
         if let Some(hands) = self.hands.take() {
             hands.abort();
         }
-        self.restarts += 1;
         self.start_controllers().await
-    }
-
-    /// How often controllers were restarted.
-    pub fn restarts(&self) -> usize {
-        self.restarts
     }
 
     /// Applies an object as a user would.
@@ -202,14 +240,14 @@ impl World {
         Ok(())
     }
 
-    /// Objects of a kind, as the server holds them.
-    pub fn objects(&self, group: &str, plural: &str) -> Vec<Value> {
-        self.checkers.objects(group, plural)
+    /// Objects of a kind, as the server held them at the last check.
+    pub fn objects(&self, plural: &str) -> impl Iterator<Item = &Value> + Clone {
+        self.checkers.objects(plural).map(|object| &**object)
     }
 
-    /// One object, as the server holds it.
-    pub fn object(&self, group: &str, plural: &str, name: &str) -> Option<Value> {
-        self.objects(group, plural).into_iter().find(|object| object["metadata"]["name"] == name)
+    /// One object, as the server held it at the last check.
+    pub fn object(&self, plural: &str, name: &str) -> Option<&Value> {
+        self.objects(plural).find(|object| object["metadata"]["name"] == name)
     }
 
     /// Virtual seconds since the start.
@@ -225,7 +263,8 @@ struct Traced {
     trace: Trace,
     clock: Clock,
     started: Timestamp,
-    wrote: Arc<Notify>,
+    chaos: Chaos,
+    stop: Arc<Stop>,
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
@@ -244,19 +283,28 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Answer {
+        if self.stop.is_requested() {
+            return Box::pin(std::future::pending());
+        }
         let writes = request.method() != http::Method::GET;
+        if !writes {
+            return Box::pin(self.inner.call(request));
+        }
         let described = format!("{} {}", request.method(), request.uri());
         let answer = self.inner.call(request);
-        let (trace, clock, started, wrote) =
-            (self.trace.clone(), self.clock.clone(), self.started, Arc::clone(&self.wrote));
+        let this = self.clone();
         Box::pin(async move {
             let answer = answer.await?;
-            if writes {
-                let at_milliseconds = clock.now().as_millisecond() - started.as_millisecond();
-                trace.record(Entry { at_milliseconds, request: described, code: answer.status().as_u16() });
-                wrote.notify_one();
+            let at_milliseconds = this.clock.now().as_millisecond() - this.started.as_millisecond();
+            this.trace.record(Entry { at_milliseconds, request: described, code: answer.status().as_u16() });
+            if this.chaos.stops_after_write() {
+                this.stop.request();
             }
-            Ok(answer)
+            match this.stop.is_requested() {
+                // Whoever waits for it is gone.
+                true => std::future::pending().await,
+                false => Ok(answer),
+            }
         })
     }
 }

@@ -2,56 +2,82 @@
 
 use std::thread;
 
-use sim::faults::FaultRates;
+use sim::faults::{FaultCounts, FaultRates};
 use sim::scenario::Size;
-use sim::{Outcome, run};
+use sim::{Outcome, Rehearsal};
 
 /// Seeds that every test run rehearses. More of them: `cargo run --release -p sim -- --count N`.
 const SEEDS: u64 = 200;
 
-fn passed(seed: u64, size: Size, rates: FaultRates) -> Outcome {
-    run(seed, size, rates).unwrap_or_else(|failure| panic!("{failure}"))
+fn passed(rehearsal: &Rehearsal) -> Outcome {
+    rehearsal.run().unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+/// Runs all of them on all processors; the faults of all together.
+fn all_passed(rehearsals: &[Rehearsal]) -> FaultCounts {
+    let workers = thread::available_parallelism().map_or(2, usize::from);
+    let work = |worker: usize| {
+        let mut faults = FaultCounts::default();
+        rehearsals.iter().skip(worker).step_by(workers).for_each(|one| faults += passed(one).faults);
+        faults
+    };
+    let mut faults = FaultCounts::default();
+    thread::scope(|scope| {
+        let started: Vec<_> = (0..workers).map(|worker| scope.spawn(move || work(worker))).collect();
+        for worker in started {
+            faults += worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+    });
+    faults
 }
 
 #[test]
 fn a_calm_cluster_grows_shrinks_upgrades_and_goes() {
-    let outcome = passed(1, Size::LARGE, FaultRates::NONE);
+    let outcome = passed(&Rehearsal::new(1, Size::LARGE, FaultRates::NONE));
     println!("{} writes in {} virtual seconds", outcome.trace.len(), outcome.elapsed_seconds);
+    assert_eq!(outcome.faults, FaultCounts::default());
 }
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
-    let (first, second) =
-        (passed(7, Size::SMALL, FaultRates::ROUGH), passed(7, Size::SMALL, FaultRates::ROUGH));
-    for (number, (one, other)) in first.trace.iter().zip(&second.trace).enumerate() {
-        assert_eq!(one, other, "entry {number}");
+    for size in [Size::SMALL, Size::LARGE] {
+        let rehearsal = Rehearsal::new(7, size, FaultRates::ROUGH);
+        let (first, second) = (passed(&rehearsal), passed(&rehearsal));
+        for (number, (one, other)) in first.trace.iter().zip(&second.trace).enumerate() {
+            assert_eq!(one, other, "entry {number}");
+        }
+        assert_eq!(first, second);
     }
-    assert_eq!(first, second);
-    assert_ne!(first.trace, passed(8, Size::SMALL, FaultRates::ROUGH).trace);
+    let of = |seed| passed(&Rehearsal::new(seed, Size::SMALL, FaultRates::ROUGH)).trace;
+    assert_ne!(of(7), of(8));
 }
 
 #[test]
 fn whatever_goes_wrong_the_cluster_comes_up_and_goes_away() {
-    let workers = thread::available_parallelism().map_or(2, usize::from) as u64;
-    let runs = |worker: u64| {
-        (worker..SEEDS).step_by(workers as usize).map(|seed| passed(seed, Size::SMALL, FaultRates::ROUGH))
-    };
-    let restarts: usize = thread::scope(|scope| {
-        let started: Vec<_> = (0..workers)
-            .map(|worker| scope.spawn(move || runs(worker).map(|outcome| outcome.restarts).sum::<usize>()))
-            .collect();
-        started
-            .into_iter()
-            .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .sum::<usize>()
-    });
-    println!("{SEEDS} seeds, {restarts} restarts of all controllers");
-    assert!(restarts > 0, "faults that never happen test nothing");
+    let rehearsals: Vec<_> =
+        (0..SEEDS).map(|seed| Rehearsal::new(seed, Size::SMALL, FaultRates::ROUGH)).collect();
+    let faults = all_passed(&rehearsals);
+    println!("{SEEDS} seeds: {faults}");
+    for (name, count) in faults.each() {
+        assert!(count > 0, "no {name}: faults that never happen test nothing");
+    }
 }
 
 #[test]
 fn three_control_planes_survive_faults_too() {
-    for seed in 1000..1003 {
-        passed(seed, Size::LARGE, FaultRates::ROUGH);
-    }
+    let rehearsals: Vec<_> =
+        (1000..1004).map(|seed| Rehearsal::new(seed, Size::LARGE, FaultRates::ROUGH)).collect();
+    println!("{} seeds: {}", rehearsals.len(), all_passed(&rehearsals));
+}
+
+/// All writes are tried by `cargo run --release -p sim -- --seed 1 --calm --restart-everywhere`.
+#[test]
+fn controllers_may_stop_after_any_write() {
+    let whole = Rehearsal::new(1, Size::SMALL, FaultRates::NONE);
+    let writes = passed(&whole).trace.len() as u64;
+    let rehearsals: Vec<_> =
+        (1..=writes).step_by(7).map(|write| Rehearsal { restart_after: Some(write), ..whole }).collect();
+    let faults = all_passed(&rehearsals);
+    assert_eq!(faults.restarts, rehearsals.len() as u64, "one restart in each run");
+    println!("{} of {writes} writes", rehearsals.len());
 }

@@ -45,6 +45,18 @@ pub type KubeconfigSource = Arc<dyn Fn(&Key) -> Option<Vec<u8>> + Send + Sync>;
 /// Makes a client of a transport. A rehearsal puts its faults in between; given the default namespace last.
 pub type ClientFactory = Arc<dyn Fn(&Key, Transport, &str) -> kube::Client + Send + Sync>;
 
+/// The client of a transport, or of anything that stands in front of one.
+pub fn client_over<S, B>(service: S, namespace: &str) -> kube::Client
+where
+    S: tower::Service<http::Request<kube::client::Body>, Response = http::Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<tower::BoxError>,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<tower::BoxError>,
+{
+    kube::Client::new(service, namespace)
+}
+
 /// Told about changes; must not block.
 pub type Observer = Arc<dyn Fn(&Key, &Change<'_>) + Send + Sync>;
 
@@ -77,7 +89,7 @@ impl Default for Settings {
             failure_threshold: 5,
             retry_min: Duration::from_millis(200),
             retry_max: Duration::from_secs(10),
-            client: Arc::new(|_, transport, namespace| kube::Client::new(transport, namespace)),
+            client: Arc::new(|_, transport, namespace| client_over(transport, namespace)),
         }
     }
 }

@@ -1,65 +1,54 @@
-//! One Machine per replica: no owner ever has more of them than it may, surge included.
-
-use std::collections::BTreeMap;
+//! One Machine per replica: whoever makes a Machine had room for it.
 
 use serde_json::Value;
 
-use super::{Checkers, Violation};
+use super::mirror::{Transition, is_deleting};
+use super::{Judged, Violation, name, rollout_number};
 
 const RULE: &str = "one Machine per replica";
 
-/// Machines that a control plane may have beyond its replicas while it rolls out.
-const CONTROL_PLANE_SURGE: i64 = 1;
-
-pub fn check(checkers: &Checkers) -> Result<(), Violation> {
-    let machines = checkers.objects("cluster.x-k8s.io", "machines");
-    let mut by_owner: BTreeMap<String, i64> = BTreeMap::new();
-    for machine in machines.iter().filter(|machine| machine["metadata"]["deletionTimestamp"].is_null()) {
-        for owner in machine["metadata"]["ownerReferences"].as_array().into_iter().flatten() {
-            if owner["controller"] == true {
-                *by_owner.entry(text(&owner["uid"])).or_default() += 1;
-            }
-        }
+/// Judges a write that made a Machine.
+pub fn check(judged: &Judged<'_>, transition: &Transition) -> Result<(), Violation> {
+    let Some(machine) = transition.created().filter(|_| transition.plural == "machines") else {
+        return Ok(());
+    };
+    if let Some(set) = judged.mirror.controller_of("machinesets", machine) {
+        return within(judged, "MachineSet", set, 0);
     }
-    control_planes(checkers, &by_owner)?;
-    machine_sets(checkers, &by_owner)
+    match judged.mirror.controller_of("kubeadmcontrolplanes", machine) {
+        Some(control_plane) => {
+            one_at_a_time(judged, control_plane)?;
+            within(judged, "KubeadmControlPlane", control_plane, rollout_number(control_plane, "maxSurge", 1))
+        }
+        None => Ok(()),
+    }
 }
 
-/// The most replicas a control plane was ever asked for is not known here; what it is asked for now is, and machines that
-/// are too many are being deleted one by one. So only growth beyond both the wish and the surge is judged, by the count
-/// that its own status reports as the last it knew.
-fn control_planes(checkers: &Checkers, by_owner: &BTreeMap<String, i64>) -> Result<(), Violation> {
-    for control_plane in checkers.objects("controlplane.cluster.x-k8s.io", "kubeadmcontrolplanes") {
-        let count = by_owner.get(&text(&control_plane["metadata"]["uid"])).copied().unwrap_or_default();
-        let wanted = control_plane["spec"]["replicas"].as_i64().unwrap_or(1);
-        let known = control_plane["status"]["replicas"].as_i64().unwrap_or_default();
-        if count > wanted.max(known) + CONTROL_PLANE_SURGE {
-            let name = text(&control_plane["metadata"]["name"]);
-            return Err(Violation::new(
-                RULE,
-                format!("KubeadmControlPlane {name} has {count} Machines, wants {wanted}, knew of {known}"),
-            ));
-        }
+fn within(judged: &Judged<'_>, kind: &str, owner: &Value, surge: i64) -> Result<(), Violation> {
+    let count = staying(judged, owner);
+    let (_, most) = judged.memory.replicas(owner, judged.now);
+    if count <= most + surge {
+        return Ok(());
     }
-    Ok(())
+    Err(Violation::new(
+        RULE,
+        format!("{kind} {} has {count} Machines and may have {most} + {surge}", name(owner)),
+    ))
 }
 
-fn machine_sets(checkers: &Checkers, by_owner: &BTreeMap<String, i64>) -> Result<(), Violation> {
-    for set in checkers.objects("cluster.x-k8s.io", "machinesets") {
-        let count = by_owner.get(&text(&set["metadata"]["uid"])).copied().unwrap_or_default();
-        let wanted = set["spec"]["replicas"].as_i64().unwrap_or(1);
-        let known = set["status"]["replicas"].as_i64().unwrap_or_default();
-        if count > wanted.max(known) {
-            let name = text(&set["metadata"]["name"]);
-            return Err(Violation::new(
-                RULE,
-                format!("MachineSet {name} has {count} Machines, wants {wanted}, knew of {known}"),
-            ));
-        }
+/// A control plane waits for a Machine that goes before it makes another.
+fn one_at_a_time(judged: &Judged<'_>, control_plane: &Value) -> Result<(), Violation> {
+    let machines = judged.mirror.controlled("machines", control_plane);
+    match machines.into_iter().find(|machine| is_deleting(machine)) {
+        None => Ok(()),
+        Some(going) => Err(Violation::new(
+            "a control plane changes one Machine at a time",
+            format!("{} made a Machine while {} is going", name(control_plane), name(going)),
+        )),
     }
-    Ok(())
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+/// Machines of an owner that nobody asked the end of.
+pub fn staying(judged: &Judged<'_>, owner: &Value) -> i64 {
+    judged.mirror.controlled("machines", owner).filter(|machine| !is_deleting(machine)).count() as i64
 }

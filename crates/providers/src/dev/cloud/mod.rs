@@ -49,7 +49,9 @@ pub use self::records::{Bootstrap, ClusterId, Delays, MachineRecord};
 /// Where clusters listen unless a DevCluster says otherwise.
 const DEFAULT_HOST: &str = "127.0.0.1";
 /// The store of the cloud's own records.
-const RECORDS: &str = "dev-cloud";
+pub const RECORDS: &str = "dev-cloud";
+/// Under this prefix lies one [`ClusterRecord`] for each cluster.
+pub const CLUSTER_RECORDS: &str = "/clusters/";
 
 /// What all clusters stand on.
 pub(crate) struct Ground {
@@ -67,6 +69,17 @@ pub struct Cloud {
     clusters: Arc<Mutex<BTreeMap<ClusterId, Arc<Cluster>>>>,
     /// One change of the list at a time: a port must not be taken twice for one cluster.
     changing: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// The names of what there is of a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Machines, whatever runs on them.
+    pub machines: Vec<String>,
+    /// Nodes that its API server knows.
+    pub nodes: Vec<String>,
+    /// Members in the list of its etcd; empty for one that has not started.
+    pub etcd_members: Vec<String>,
 }
 
 /// What a new machine is like.
@@ -95,7 +108,7 @@ impl Cloud {
         let records = database.store_with(RECORDS, Options::small())?;
         let ground = Arc::new(Ground { database, records, network, clock, entropy });
         let cloud = Self { ground, clusters: Arc::default(), changing: Arc::default() };
-        for entry in cloud.ground.records.list("/clusters/").entries {
+        for entry in cloud.ground.records.list(CLUSTER_RECORDS).entries {
             let record: ClusterRecord = decode(&entry)?;
             let machines = cloud.ground.records.list(&record.id.machine_key("")).entries;
             let machines = machines.iter().map(decode).collect::<Result<Vec<MachineRecord>, _>>()?;
@@ -127,11 +140,24 @@ impl Cloud {
         self.clusters().get(id)?.machine(name)
     }
 
-    /// The clusters whose etcd has members but too few of them running to agree on anything.
-    pub fn clusters_without_quorum(&self) -> Vec<ClusterId> {
-        let clusters = self.clusters();
-        let without = clusters.iter().filter(|(_, cluster)| !cluster.state().record.etcd.has_quorum());
-        without.map(|(id, _)| id.clone()).collect()
+    /// All clusters.
+    pub fn ids(&self) -> Vec<ClusterId> {
+        self.clusters().keys().cloned().collect()
+    }
+
+    /// What there is of a cluster.
+    pub fn inspect(&self, id: &ClusterId) -> Option<Inventory> {
+        let cluster = self.clusters().get(id).cloned()?;
+        let api = cluster.api();
+        let state = cluster.state();
+        let nodes = api.map(|api| api.reader().list("", "nodes", None)).unwrap_or_default();
+        let name =
+            |node: &serde_json::Value| node["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        Some(Inventory {
+            machines: state.machines.keys().cloned().collect(),
+            nodes: nodes.iter().map(name).collect(),
+            etcd_members: state.record.etcd.members.iter().map(|member| member.name.clone()).collect(),
+        })
     }
 
     /// The clusters that were made for a DevCluster.

@@ -23,7 +23,7 @@ impl ClusterId {
     }
 
     pub(super) fn record_key(&self) -> String {
-        format!("/clusters/{self}")
+        format!("{}{self}", super::CLUSTER_RECORDS)
     }
 
     pub(super) fn machine_key(&self, machine: &str) -> String {
