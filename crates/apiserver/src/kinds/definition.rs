@@ -58,13 +58,42 @@ pub async fn changed(server: &ApiServer, name: &str) {
 
 /// Definitions of a group whose names were not accepted yet.
 fn waiting(server: &ApiServer, group: &str, except: &str) -> Vec<String> {
-    let definitions = server.reader().list(DEFINITIONS.0, DEFINITIONS.1, None);
-    let of_group = definitions.into_iter().filter(|definition| {
-        definition.pointer("/spec/group").and_then(Value::as_str) == Some(group)
-            && object::name(definition) != except
-            && condition(definition, "NamesAccepted") != Some("True")
+    let mut others = others(server, group, except);
+    others.retain(|(_, other)| {
+        let mut conditions = other.conditions.iter();
+        let accepted = conditions.find(|condition| text(condition, "type") == "NamesAccepted");
+        accepted.is_none_or(|condition| text(condition, "status") != "True")
     });
-    of_group.map(|definition| object::name(&definition).to_owned()).collect()
+    others.into_iter().map(|(name, _)| name).collect()
+}
+
+/// What other definitions have to know of one: all but its schemas, which are most of it.
+#[derive(Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Standing {
+    accepted_names: Option<Value>,
+    conditions: Vec<Value>,
+}
+
+/// The other definitions of a group, by name. A definition is named `<plural>.<group>`.
+fn others(server: &ApiServer, group: &str, except: &str) -> Vec<(String, Standing)> {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Head {
+        status: Standing,
+    }
+    let registry = server.registry();
+    let Some(kind) = registry.find(DEFINITIONS.0, DEFINITIONS.1) else { return Vec::new() };
+    let prefix = kind.prefix();
+    let mut others = Vec::new();
+    for entry in server.store().list(&prefix).entries {
+        let name = entry.key.strip_prefix(&prefix).unwrap_or_default();
+        if name != except && name.split_once('.').is_some_and(|(_, of)| of == group) {
+            let head: Head = serde_json::from_slice(&entry.value).unwrap_or_default();
+            others.push((name.to_owned(), head.status));
+        }
+    }
+    others
 }
 
 /// Brings the status and the registry in line with a definition. Returns whether its objects have to go.
@@ -242,12 +271,8 @@ fn accept_names(server: &ApiServer, definition: &mut Value) {
     let wanted = definition.pointer("/spec/names").cloned().unwrap_or_else(|| json!({}));
     let own = object::name(definition).to_owned();
     let (mut resources, mut kinds) = (Vec::new(), Vec::new());
-    for other in server.reader().list(DEFINITIONS.0, DEFINITIONS.1, None) {
-        if other.pointer("/spec/group").and_then(Value::as_str) != Some(&group) || object::name(&other) == own
-        {
-            continue;
-        }
-        let Some(names) = other.pointer("/status/acceptedNames") else { continue };
+    for (_, other) in others(server, &group, &own) {
+        let Some(names) = &other.accepted_names else { continue };
         resources.extend([text(names, "plural").to_owned(), text(names, "singular").to_owned()]);
         resources.extend(texts(names, "shortNames"));
         kinds.extend([text(names, "kind").to_owned(), text(names, "listKind").to_owned()]);
