@@ -29,6 +29,10 @@ pub struct FaultRates {
     pub restarts: u64,
     /// Clusters whose machines take their time to come up, each another time.
     pub slow_machines: u64,
+    /// Clusters that roll out in another way than by default.
+    pub other_rollouts: u64,
+    /// Clusters that are deleted in the middle of whatever they are doing.
+    pub early_ends: u64,
 }
 
 impl FaultRates {
@@ -42,6 +46,8 @@ impl FaultRates {
         workload: 0,
         restarts: 0,
         slow_machines: 0,
+        other_rollouts: 0,
+        early_ends: 0,
     };
 
     /// Everything goes wrong now and then.
@@ -54,6 +60,8 @@ impl FaultRates {
         workload: 60,
         restarts: 6,
         slow_machines: 500,
+        other_rollouts: 500,
+        early_ends: 300,
     };
 }
 
@@ -76,11 +84,15 @@ pub struct FaultCounts {
     pub restarts: u64,
     /// Clusters with slow machines.
     pub slow_machines: u64,
+    /// Clusters with another rollout strategy than the default.
+    pub other_rollouts: u64,
+    /// Clusters that were deleted early.
+    pub early_ends: u64,
 }
 
 impl FaultCounts {
     /// Each count with its name.
-    pub fn each(&self) -> [(&'static str, u64); 8] {
+    pub fn each(&self) -> [(&'static str, u64); 10] {
         [
             ("lost requests", self.lost_requests),
             ("lost answers", self.lost_answers),
@@ -90,6 +102,8 @@ impl FaultCounts {
             ("workload faults", self.workload),
             ("restarts", self.restarts),
             ("slow clusters", self.slow_machines),
+            ("other rollouts", self.other_rollouts),
+            ("early ends", self.early_ends),
         ]
     }
 }
@@ -104,6 +118,8 @@ impl AddAssign for FaultCounts {
         self.workload += other.workload;
         self.restarts += other.restarts;
         self.slow_machines += other.slow_machines;
+        self.other_rollouts += other.other_rollouts;
+        self.early_ends += other.early_ends;
     }
 }
 
@@ -116,6 +132,8 @@ impl fmt::Display for FaultCounts {
 
 /// The longest that one fault delays something.
 const LONGEST_DELAY_MILLISECONDS: u64 = 3_000;
+/// An early end comes within this many writes.
+const EARLY_WRITES: u64 = 400;
 
 /// Decides about requests and events. Clones share the decision.
 #[derive(Clone)]
@@ -130,6 +148,7 @@ struct State {
     events: Stream,
     workload: Stream,
     restarts: Stream,
+    scenario: Stream,
     /// Writes that reached the server.
     writes: u64,
     /// No faults any more: the run is to come to rest.
@@ -146,6 +165,7 @@ impl Chaos {
             events: stream("events"),
             workload: stream("workload"),
             restarts: stream("restarts"),
+            scenario: stream("scenario"),
             writes: 0,
             calm: false,
             counts: FaultCounts::default(),
@@ -153,9 +173,9 @@ impl Chaos {
         Self { rates, restart_after, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// From now on nothing goes wrong by chance.
-    pub fn calm(&self) {
-        self.lock().calm = true;
+    /// From now on nothing goes wrong by chance, or things go wrong again.
+    pub fn set_calm(&self, calm: bool) {
+        self.lock().calm = calm;
     }
 
     /// Told of each write of a controller that reached the server: whether all controllers stop at this very point.
@@ -173,9 +193,32 @@ impl Chaos {
     pub fn has_slow_machines(&self) -> bool {
         let rates = self.rates;
         let mut state = self.lock();
-        let slow = hits(&mut state.workload, rates.slow_machines);
+        let slow = hits(&mut state.scenario, rates.slow_machines);
         state.counts.slow_machines += u64::from(slow);
         slow
+    }
+
+    /// Which of `count` ways to roll out this run takes, 0 being the default. To be asked once.
+    pub fn rollout(&self, count: u64) -> u64 {
+        let rates = self.rates;
+        let mut state = self.lock();
+        if !hits(&mut state.scenario, rates.other_rollouts) {
+            return 0;
+        }
+        state.counts.other_rollouts += 1;
+        1 + state.scenario.below(count.saturating_sub(1))
+    }
+
+    /// After which write the cluster of this run is deleted, if that is early. To be asked once.
+    pub fn early_end(&self) -> Option<u64> {
+        let rates = self.rates;
+        let mut state = self.lock();
+        hits(&mut state.scenario, rates.early_ends).then(|| 1 + state.scenario.below(EARLY_WRITES))
+    }
+
+    /// The cluster is deleted early.
+    pub fn note_early_end(&self) {
+        self.lock().counts.early_ends += 1;
     }
 
     /// How often things went wrong so far.

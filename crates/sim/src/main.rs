@@ -35,6 +35,12 @@ struct Arguments {
     /// For one seed: as many runs as it has writes, with a restart after each of them in turn.
     #[arg(long, requires = "seed", conflicts_with = "restart_after")]
     restart_everywhere: bool,
+    /// Delete the cluster right after the write of this number.
+    #[arg(long, value_name = "WRITE")]
+    end_after: Option<u64>,
+    /// For one seed: as many runs as it has writes, with the end of the cluster after each of them in turn.
+    #[arg(long, requires = "seed", conflicts_with_all = ["end_after", "restart_everywhere"])]
+    end_everywhere: bool,
     /// Go on after a failure.
     #[arg(long)]
     keep_going: bool,
@@ -50,6 +56,7 @@ impl Arguments {
             size: if self.large { Size::LARGE } else { Size::SMALL },
             rates: if self.calm { FaultRates::NONE } else { FaultRates::ROUGH },
             restart_after: self.restart_after,
+            end_after: self.end_after,
         }
     }
 }
@@ -57,7 +64,9 @@ impl Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.seed {
-        Some(seed) if arguments.restart_everywhere => restart_everywhere(&arguments, seed),
+        Some(seed) if arguments.restart_everywhere || arguments.end_everywhere => {
+            everywhere(&arguments, seed)
+        }
         Some(seed) => show(&arguments.rehearsal(seed)),
         None => {
             let runs = (0..arguments.count).map(|number| arguments.rehearsal(arguments.from + number));
@@ -87,12 +96,15 @@ fn show(rehearsal: &Rehearsal) -> ExitCode {
     }
 }
 
-fn restart_everywhere(arguments: &Arguments, seed: u64) -> ExitCode {
+fn everywhere(arguments: &Arguments, seed: u64) -> ExitCode {
     let whole = arguments.rehearsal(seed);
     match whole.run() {
         Ok(outcome) => {
             let runs = (1..=outcome.trace.len() as u64)
-                .map(|write| Rehearsal { restart_after: Some(write), ..whole })
+                .map(|write| match arguments.end_everywhere {
+                    true => Rehearsal { end_after: Some(write), ..whole },
+                    false => Rehearsal { restart_after: Some(write), ..whole },
+                })
                 .collect::<Vec<_>>();
             run_all(arguments, &runs)
         }

@@ -24,6 +24,8 @@ pub struct Rehearsal {
     pub rates: FaultRates,
     /// Stops and starts all controllers right after the write of this number, counted from 1.
     pub restart_after: Option<u64>,
+    /// Deletes the cluster right after the write of this number, whatever it is doing.
+    pub end_after: Option<u64>,
 }
 
 /// The line that repeats it.
@@ -36,8 +38,11 @@ impl fmt::Display for Rehearsal {
         if self.rates == FaultRates::NONE {
             f.write_str(" --calm")?;
         }
-        match self.restart_after {
-            Some(write) => write!(f, " --restart-after {write}"),
+        if let Some(write) = self.restart_after {
+            write!(f, " --restart-after {write}")?;
+        }
+        match self.end_after {
+            Some(write) => write!(f, " --end-after {write}"),
             None => Ok(()),
         }
     }
@@ -84,7 +89,7 @@ impl fmt::Display for Failure {
 impl Rehearsal {
     /// A run under a seed.
     pub fn new(seed: u64, size: Size, rates: FaultRates) -> Self {
-        Self { seed, size, rates, restart_after: None }
+        Self { seed, size, rates, restart_after: None, end_after: None }
     }
 
     /// Runs a cluster's life.
@@ -99,9 +104,7 @@ impl Rehearsal {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.map_err(|error| self.failed(None, error.to_string()))?;
         runtime.block_on(async {
-            let mut world = World::new(self.seed, self.rates, self.restart_after)
-                .await
-                .map_err(|error| self.failed(None, error.to_string()))?;
+            let mut world = World::new(self).await.map_err(|error| self.failed(None, error.to_string()))?;
             let outcome = lifecycle(&mut world, self.size).await;
             self.report(&world, outcome)
         })

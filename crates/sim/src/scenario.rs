@@ -40,6 +40,15 @@ impl Size {
 /// # Errors
 /// A step that did not come about, or a rule that did not hold.
 pub async fn lifecycle(world: &mut World, size: Size) -> Result<(), WorldError> {
+    match live(world, size).await {
+        Ok(()) | Err(WorldError::EarlyEnd) => {}
+        Err(error) => return Err(error),
+    }
+    world.chaos.set_calm(false);
+    delete(world).await
+}
+
+async fn live(world: &mut World, size: Size) -> Result<(), WorldError> {
     create(world, size).await?;
     at_rest(world).await?;
     scale(world, size.control_plane[1], size.workers[1]).await?;
@@ -49,17 +58,58 @@ pub async fn lifecycle(world: &mut World, size: Size) -> Result<(), WorldError> 
     change_in_place(world).await?;
     scale(world, size.control_plane[2], size.workers[2]).await?;
     at_rest(world).await?;
-    world.chaos.calm();
+    world.chaos.set_calm(true);
     quiet(world).await?;
-    rest(&world.checkers)?;
-    delete(world).await
+    Ok(rest(&world.checkers)?)
 }
 
 const NAME: &str = "sim";
 
+/// How new machines take the place of old ones. What is absent is left to the defaults.
+#[derive(Debug, Clone, Copy, Default)]
+struct Rollout {
+    control_plane_surge: Option<i64>,
+    /// maxSurge and maxUnavailable.
+    workers: Option<(i64, i64)>,
+}
+
+const ROLLOUTS: [Rollout; 4] = [
+    Rollout { control_plane_surge: None, workers: None },
+    Rollout { control_plane_surge: None, workers: Some((0, 1)) },
+    Rollout { control_plane_surge: None, workers: Some((2, 1)) },
+    Rollout { control_plane_surge: Some(0), workers: Some((0, 1)) },
+];
+
+/// Control plane machines without which a rollout cannot do without one more.
+const LEAST_WITHOUT_SURGE: i64 = 3;
+
+impl Rollout {
+    fn set(self, object: &mut Value) {
+        let rolling =
+            |numbers: Value| json!({"strategy": {"type": "RollingUpdate", "rollingUpdate": numbers}});
+        match (object["kind"].as_str(), self.control_plane_surge, self.workers) {
+            (Some("KubeadmControlPlane"), Some(surge), _) => {
+                object["spec"]["rollout"] = rolling(json!({"maxSurge": surge}));
+            }
+            (Some("MachineDeployment"), _, Some((surge, unavailable))) => {
+                object["spec"]["rollout"] =
+                    rolling(json!({"maxSurge": surge, "maxUnavailable": unavailable}));
+            }
+            _ => {}
+        }
+    }
+}
+
 async fn create(world: &mut World, size: Size) -> Result<(), WorldError> {
     let pace = if world.chaos.has_slow_machines() { slow() } else { json!({}) };
-    for object in objects(size.control_plane[0], size.workers[0], "v1.35.0", &pace) {
+    let mut rollouts = ROLLOUTS.to_vec();
+    if size.control_plane[0] < LEAST_WITHOUT_SURGE {
+        rollouts.retain(|rollout| rollout.control_plane_surge != Some(0));
+    }
+    let choice = world.chaos.rollout(rollouts.len() as u64);
+    let rollout = usize::try_from(choice).ok().and_then(|at| rollouts.get(at)).copied().unwrap_or_default();
+    for mut object in objects(size.control_plane[0], size.workers[0], "v1.35.0", &pace) {
+        rollout.set(&mut object);
         world.apply(&object).await?;
     }
     let wanted = size.control_plane[0] + size.workers[0];
@@ -131,38 +181,31 @@ async fn at_rest(world: &mut World) -> Result<(), WorldError> {
     Ok(rest(&world.checkers)?)
 }
 
-/// Deletes the Cluster, then what belongs to the user; nothing is left, neither here nor in the cloud.
+/// Deletes the Cluster, then what else the user made; nothing is left, neither here nor in the cloud.
 async fn delete(world: &mut World) -> Result<(), WorldError> {
     let endpoint =
         world.object("clusters", NAME).map(|cluster| cluster["spec"]["controlPlaneEndpoint"].clone());
     world.delete(CORE, "Cluster", NAME).await?;
     settle(world, "deleted", |world| world.objects("clusters").next().is_none()).await?;
-    templates_gone(world).await?;
+    for object in objects(1, 1, "v1.35.0", &json!({})) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
+        let group = version.split_once('/').map_or("", |(group, _)| group);
+        world.delete(group, &kind, &text(&object["metadata"]["name"])).await?;
+    }
     if !world.until(STEP_LIMIT_SECONDS, |world| leftovers(&world.checkers).is_ok()).await? {
         leftovers(&world.checkers)?;
     }
-    let endpoint = endpoint.unwrap_or_default();
-    let host = endpoint["host"].as_str().unwrap_or_default();
-    let address = format!("{host}:{}", endpoint["port"]);
-    match world.environment.network.listen(&address).await {
+    ports_free(world, &endpoint.unwrap_or_default()).await
+}
+
+/// Nobody listens any more where the cluster was reached, if it ever was.
+async fn ports_free(world: &World, endpoint: &Value) -> Result<(), WorldError> {
+    let Some(host) = endpoint["host"].as_str() else { return Ok(()) };
+    match world.environment.network.listen(&format!("{host}:{}", endpoint["port"])).await {
         Ok(_) => Ok(()),
         Err(error) => Err(Violation::new("ports are free again", error.to_string()).into()),
     }
-}
-
-/// Templates belong to the user: they are deleted like any other object of theirs.
-async fn templates_gone(world: &mut World) -> Result<(), WorldError> {
-    for (group, plural, kind) in [
-        ("infrastructure.cluster.x-k8s.io", "devmachinetemplates", "DevMachineTemplate"),
-        ("bootstrap.cluster.x-k8s.io", "kubeadmconfigtemplates", "KubeadmConfigTemplate"),
-    ] {
-        let name = |object: &Value| object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        let names: Vec<String> = world.objects(plural).map(name).collect();
-        for name in names {
-            world.delete(group, kind, &name).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Waits until a step has come about.

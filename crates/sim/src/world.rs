@@ -22,8 +22,9 @@ use store::Database;
 use tokio::sync::Notify;
 
 use crate::checkers::{Checkers, Violation};
-use crate::faults::{Chaos, FaultRates};
+use crate::faults::Chaos;
 use crate::incidents;
+use crate::run::Rehearsal;
 use crate::trace::{Entry, Trace};
 
 /// When every world begins.
@@ -44,6 +45,9 @@ pub enum WorldError {
     /// Something that must hold does not.
     #[error(transparent)]
     Violation(#[from] Violation),
+    /// The cluster is to be deleted now, whatever it is doing.
+    #[error("the user wants the cluster gone")]
+    EarlyEnd,
     /// What a scenario contains cannot be read.
     #[error("a scenario's object: {0}")]
     Object(String),
@@ -65,6 +69,7 @@ pub struct World {
     user: Client,
     stop: Arc<Stop>,
     started: Timestamp,
+    end_after: Option<u64>,
 }
 
 /// One generation of controllers comes to its end: nothing that they ask for after it is heard.
@@ -90,19 +95,20 @@ impl World {
     ///
     /// # Errors
     /// When a part does not start.
-    pub async fn new(seed: u64, rates: FaultRates, restart_after: Option<u64>) -> Result<Self, WorldError> {
+    pub async fn new(rehearsal: &Rehearsal) -> Result<Self, WorldError> {
         let started: Timestamp = START.parse().unwrap_or(Timestamp::UNIX_EPOCH);
         let environment = Environment {
             clock: Clock::simulated(started),
-            entropy: Entropy::seeded(seed),
+            entropy: Entropy::seeded(rehearsal.seed),
             network: network::pipes(),
         };
         let simulated = Database::in_memory();
         let ground = Ground::open(Database::in_memory(), simulated.clone(), &environment).await?;
-        let chaos = Chaos::new(rates, restart_after, &environment.entropy);
+        let chaos = Chaos::new(rehearsal.rates, rehearsal.restart_after, &environment.entropy);
         let user = Client::new(ground.server.clone(), environment.clock.clone());
         let (cloud, clock) = (ground.cloud.clone(), environment.clock.clone());
         let checkers = Checkers::new(&ground.server, &simulated, cloud, clock)?;
+        let end_after = rehearsal.end_after.or(chaos.early_end());
         let mut world = Self {
             environment,
             ground,
@@ -113,6 +119,7 @@ impl World {
             user,
             stop: Arc::default(),
             started,
+            end_after,
         };
         world.start_controllers().await?;
         Ok(world)
@@ -147,7 +154,7 @@ impl World {
     /// Returns whether `done` came to hold within `limit_seconds` of virtual time.
     ///
     /// # Errors
-    /// A violation, or controllers that do not start again.
+    /// A violation, controllers that do not start again, or the end of the cluster where it comes early.
     pub async fn until(
         &mut self,
         limit_seconds: i64,
@@ -160,6 +167,11 @@ impl World {
             if self.stop.is_requested() {
                 self.restart().await?;
                 continue;
+            }
+            if self.end_after.is_some_and(|write| self.trace.len() as u64 >= write) {
+                self.end_after = None;
+                self.chaos.note_early_end();
+                return Err(WorldError::EarlyEnd);
             }
             if done(self) {
                 return Ok(true);
@@ -229,15 +241,17 @@ impl World {
         Ok(())
     }
 
-    /// Deletes an object as a user would.
+    /// Deletes an object as a user would; one that is gone is no error.
     ///
     /// # Errors
     /// When the server refuses it.
     pub async fn delete(&self, group: &str, kind: &str, name: &str) -> Result<(), WorldError> {
         let kind = self.user.discover(&GroupVersionKind::new(group, "v1beta2", kind)).await?;
         let key = Key::new("default", name);
-        self.user.call(Call::new(Verb::Delete, &kind, &key)).await?;
-        Ok(())
+        match self.user.call(Call::new(Verb::Delete, &kind, &key)).await {
+            Err(error) if !error.is_not_found() => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Objects of a kind, as the server held them at the last check.

@@ -81,3 +81,13 @@ fn controllers_may_stop_after_any_write() {
     assert_eq!(faults.restarts, rehearsals.len() as u64, "one restart in each run");
     println!("{} of {writes} writes", rehearsals.len());
 }
+
+/// As above: `--end-everywhere`.
+#[test]
+fn a_cluster_may_be_deleted_after_any_write() {
+    let whole = Rehearsal::new(1, Size::SMALL, FaultRates::NONE);
+    let rehearsals: Vec<_> =
+        (1..150).step_by(9).map(|write| Rehearsal { end_after: Some(write), ..whole }).collect();
+    let faults = all_passed(&rehearsals);
+    assert_eq!(faults.early_ends, rehearsals.len() as u64, "one end in each run");
+}
