@@ -1,11 +1,14 @@
 //! The frame around every controller: observe, decide, act, in rounds until nothing is left to do, then publish.
 //!
 //! Own writes are visible in the cache at once, so the next round sees what the last one did, and one pass carries an
-//! object as far as it can go. Status is written once, at the end, from what was really done.
+//! object as far as it can go. Status is written once, at the end, from what was really done; unless it is urgent, a
+//! moment later, with what came meanwhile (see [`crate::gathering`]).
 
 use std::fmt::Debug;
 
 use decide::plan::{Action, Never, Next, Plan, Waiting};
+use jiff::Timestamp;
+use kube::Resource as _;
 use runtime::cache::Typed;
 use runtime::key::Key;
 use runtime::queue::Queue;
@@ -14,6 +17,7 @@ use serde::Serialize;
 use crate::act;
 use crate::context::Context;
 use crate::error::Error;
+use crate::gathering::Gathering;
 
 /// Rounds of one pass. More than a handful means that two decisions undo each other.
 const ROUNDS: usize = 12;
@@ -48,6 +52,9 @@ pub trait Controller: Send + Sync + 'static {
     /// The plan.
     fn decide(seen: &Self::Seen) -> Plan<Self::Status, Self::Waiting, Self::Need>;
 
+    /// Whether somebody acts on what `status` says and the published object does not. Anything else may wait a moment.
+    fn is_urgent(published: &Self::Kind, status: &Self::Status) -> bool;
+
     /// Which changes of which kinds wake which keys.
     ///
     /// # Errors
@@ -67,22 +74,58 @@ pub async fn no_look<S>(_: &Context, need: Never, _: &mut S) -> Result<(), Error
 ///
 /// # Errors
 /// The first step that failed. What was decided about the status is published all the same.
-pub async fn reconcile<C: Controller>(cx: &Context, key: &Key) -> Result<Next, Error> {
+pub async fn reconcile<C: Controller>(cx: &Context, gathering: &Gathering, key: &Key) -> Result<Next, Error> {
     let mut wanted = Vec::new();
     for _ in 0..ROUNDS {
-        let Some(mut seen) = C::observe(cx, key).await? else { return Ok(Next::OnChange) };
+        let Some(mut seen) = C::observe(cx, key).await? else {
+            gathering.settled(key);
+            return Ok(Next::OnChange);
+        };
         let plan = settle::<C>(cx, &mut seen).await?;
         let outcome = act::perform(cx, C::NAME, key, &plan.actions).await;
-        let at_rest = matches!(outcome, Ok(act::Progress::Nothing | act::Progress::OutOfSight));
-        if at_rest || outcome.is_err() {
-            publish::<C>(cx, key, &plan).await?;
-            outcome?;
-            return Ok(when(plan.next));
+        if outcome.is_err() {
+            publish::<C>(cx, gathering, key, &plan).await?;
+        }
+        if matches!(outcome?, act::Progress::Nothing | act::Progress::OutOfSight) {
+            let due = when_due::<C>(cx, gathering, key, &plan)?;
+            if due.is_none() {
+                publish::<C>(cx, gathering, key, &plan).await?;
+            }
+            return Ok(earlier(when(plan.next), due));
         }
         wanted = plan.actions;
     }
     let wanted = wanted.iter().map(Action::to_string).collect::<Vec<_>>().join("; ");
     Err(Error::Restless { controller: C::NAME, key: key.to_string(), wanted })
+}
+
+/// Until when the status may wait; none where it has to be published now.
+fn when_due<C: Controller>(
+    cx: &Context,
+    gathering: &Gathering,
+    key: &Key,
+    plan: &Plan<C::Status, C::Waiting, C::Need>,
+) -> Result<Option<Timestamp>, Error> {
+    let store = cx.kind::<C::Kind>()?;
+    let (Some(status), Some(object)) = (&plan.status, store.get(key)) else { return Ok(None) };
+    // The end of an object is told step by step: what was begun when is remembered there.
+    if object.meta().deletion_timestamp.is_some()
+        || C::is_urgent(&object, status)
+        || cx.writer.is_published(&store, key, C::MANAGER, status)?
+    {
+        return Ok(None);
+    }
+    let now = cx.clock.now();
+    Ok(Some(gathering.due(key, now)).filter(|due| *due > now))
+}
+
+fn earlier(next: Next, due: Option<Timestamp>) -> Next {
+    match (next, due) {
+        (Next::At(time), Some(due)) => Next::At(time.min(due)),
+        (Next::OnChange, Some(due)) => Next::At(due),
+        (next, None) => next,
+        (Next::Look(never), _) => match never {},
+    }
 }
 
 /// Decides, looking up what the decision asks for.
@@ -102,9 +145,11 @@ async fn settle<C: Controller>(
 /// Writes the status, unless it is what it was, and says once what is waited for.
 async fn publish<C: Controller>(
     cx: &Context,
+    gathering: &Gathering,
     key: &Key,
     plan: &Plan<C::Status, C::Waiting, C::Need>,
 ) -> Result<(), Error> {
+    gathering.settled(key);
     if let Some(first) = plan.waiting.first() {
         tracing::debug!(controller = C::NAME, object = %key, reason = first.reason(), "{}", first.message());
     }

@@ -13,6 +13,7 @@ pub mod controller;
 pub mod definitions;
 pub mod error;
 pub mod etcd_identity;
+pub mod gathering;
 pub mod kubeadm_config;
 pub mod kubeadm_control_plane;
 pub mod machine;

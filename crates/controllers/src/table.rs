@@ -26,6 +26,7 @@ use crate::context::Context;
 use crate::controller::{Controller, reconcile};
 use crate::definitions::{self, Definition};
 use crate::error::Error;
+use crate::gathering::Gathering;
 use crate::kubeadm_config::KubeadmConfigController;
 use crate::kubeadm_control_plane::{self, KubeadmControlPlaneController};
 use crate::machine::MachineController;
@@ -191,9 +192,10 @@ pub fn run<C: Controller>(
     C::subscribe(cx, &queue)?;
     let clock = cx.clock.clone();
     let cx = cx.clone();
+    let gathering = Arc::new(Gathering::default());
     let each = move |key: Key| {
-        let cx = cx.clone();
-        async move { reconcile::<C>(&cx, &key).await.map(loop_next) }
+        let (cx, gathering) = (cx.clone(), Arc::clone(&gathering));
+        async move { reconcile::<C>(&cx, &gathering, &key).await.map(loop_next) }
     };
     Ok(tokio::spawn(Loop::new(C::NAME, queue, clock).run(each, shutdown.clone())))
 }

@@ -118,7 +118,8 @@ impl Bench {
 
     /// Lets everything that can happen now happen.
     async fn settle(&self) {
-        self.clock.sleep(Duration::from_millis(50)).await;
+        // Statuses may be gathered for a moment, one after another.
+        self.clock.sleep(Duration::from_millis(500)).await;
     }
 
     fn machines(&self) -> Vec<Arc<Machine>> {

@@ -5,6 +5,7 @@ mod wake;
 
 use std::sync::Arc;
 
+use api::conditions::{AVAILABLE, CONTROL_PLANE_INITIALIZED, PAUSED};
 use api::core::cluster::ClusterStatus;
 use api::core::{Cluster, Machine, MachineDeployment, MachineSet};
 use decide::cluster::{Need, NewKubeconfig, Observed, Waiting};
@@ -21,6 +22,7 @@ use crate::context::Context;
 use crate::controller::Controller;
 use crate::definitions::Definition;
 use crate::error::Error;
+use crate::gathering::turned;
 use crate::{certificates, machine, table};
 use wake::{Urgency, wake};
 
@@ -48,6 +50,15 @@ impl Controller for ClusterController {
 
     fn decide(seen: &Observed) -> Plan<ClusterStatus, Waiting, Need> {
         decide::cluster::decide(seen)
+    }
+
+    fn is_urgent(published: &Cluster, status: &ClusterStatus) -> bool {
+        published.status.initialization != status.initialization
+            || turned(
+                &published.status.conditions,
+                &status.conditions,
+                &[AVAILABLE, CONTROL_PLANE_INITIALIZED, PAUSED],
+            )
     }
 
     fn subscribe(cx: &Context, queue: &Queue) -> Result<(), Error> {

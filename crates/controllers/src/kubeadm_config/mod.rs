@@ -40,6 +40,11 @@ impl Controller for KubeadmConfigController {
         decide::kubeadm_config::decide(seen)
     }
 
+    fn is_urgent(published: &KubeadmConfig, status: &KubeadmConfigStatus) -> bool {
+        published.status.initialization != status.initialization
+            || published.status.data_secret_name != status.data_secret_name
+    }
+
     fn subscribe(cx: &Context, queue: &Queue) -> Result<(), Error> {
         let configs = cx.kind::<KubeadmConfig>()?;
         configs.subscribe(queue, |old, new| {

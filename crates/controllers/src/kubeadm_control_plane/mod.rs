@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use api::Kind as _;
 use api::bootstrap::KubeadmConfig;
+use api::conditions::AVAILABLE;
 use api::controlplane::{KubeadmControlPlane, KubeadmControlPlaneStatus};
 use api::core::{Cluster, Machine};
 use api::labels;
@@ -26,6 +27,7 @@ pub use memory::Memory;
 use crate::context::Context;
 use crate::controller::Controller;
 use crate::error::Error;
+use crate::gathering::turned;
 use crate::table;
 
 /// The controller of KubeadmControlPlanes.
@@ -56,6 +58,12 @@ impl Controller for KubeadmControlPlaneController {
 
     fn decide(seen: &Observed) -> Plan<KubeadmControlPlaneStatus, Waiting, Need> {
         decide::kubeadm_control_plane::decide(seen)
+    }
+
+    fn is_urgent(published: &KubeadmControlPlane, status: &KubeadmControlPlaneStatus) -> bool {
+        published.status.initialization != status.initialization
+            || published.status.last_remediation != status.last_remediation
+            || turned(&published.status.conditions, &status.conditions, &[AVAILABLE])
     }
 
     fn subscribe(cx: &Context, queue: &Queue) -> Result<(), Error> {

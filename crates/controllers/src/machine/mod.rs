@@ -5,6 +5,7 @@ pub(crate) mod observe;
 
 use std::sync::Arc;
 
+use api::conditions::{AVAILABLE, PAUSED};
 use api::core::machine::MachineStatus;
 use api::core::{Cluster, Machine, MachineDeployment, MachineSet};
 use decide::machine::{Need, Observed, Waiting};
@@ -19,6 +20,7 @@ use crate::context::Context;
 use crate::controller::Controller;
 use crate::definitions::Definition;
 use crate::error::Error;
+use crate::gathering::turned;
 use crate::table;
 
 /// The controller of Machines.
@@ -44,6 +46,11 @@ impl Controller for MachineController {
 
     fn decide(seen: &Observed) -> Plan<MachineStatus, Waiting, Need> {
         decide::machine::decide(seen)
+    }
+
+    fn is_urgent(published: &Machine, status: &MachineStatus) -> bool {
+        published.status.node_ref != status.node_ref
+            || turned(&published.status.conditions, &status.conditions, &[AVAILABLE, PAUSED])
     }
 
     fn subscribe(cx: &Context, queue: &Queue) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 mod observe;
 mod wake;
 
+use api::conditions::AVAILABLE;
 use api::core::machine_deployment::{MachineDeployment, MachineDeploymentStatus};
 use decide::machine_deployment::{self, Observed, Waiting};
 use decide::plan::{Never, Plan};
@@ -12,6 +13,7 @@ use runtime::queue::Queue;
 use crate::context::Context;
 use crate::controller::{Controller, no_look};
 use crate::error::Error;
+use crate::gathering::turned;
 
 /// The controller.
 pub struct MachineDeployments;
@@ -35,6 +37,10 @@ impl Controller for MachineDeployments {
 
     fn decide(seen: &Observed) -> Plan<MachineDeploymentStatus, Waiting> {
         machine_deployment::decide(seen)
+    }
+
+    fn is_urgent(published: &MachineDeployment, status: &MachineDeploymentStatus) -> bool {
+        turned(&published.status.conditions, &status.conditions, &[AVAILABLE])
     }
 
     fn subscribe(cx: &Context, queue: &Queue) -> Result<(), Error> {

@@ -37,6 +37,11 @@ impl Controller for MachineSets {
         machine_set::decide(seen)
     }
 
+    fn is_urgent(published: &MachineSet, status: &MachineSetStatus) -> bool {
+        let is_complete = status.available_replicas == published.spec.replicas;
+        is_complete && published.status.available_replicas != status.available_replicas
+    }
+
     fn subscribe(cx: &Context, queue: &Queue) -> Result<(), Error> {
         wake::subscribe(cx, queue)
     }

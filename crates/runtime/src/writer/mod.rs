@@ -118,24 +118,54 @@ impl Writer {
         intent: &impl Serialize,
     ) -> Result<Applied<K>, Error> {
         let (intent, body) = complete(store.kind(), key, intent)?;
-        let digest = digest(manager, &body);
-        match store.before_apply(key, manager.name, manager.subresource, &digest) {
-            BeforeApply::Unchanged(object) => {
-                self.client().metrics().record_unsent_apply();
-                return Ok(Applied { object, sent: false });
-            }
-            BeforeApply::Judge { object, version, live } => {
-                let subresource = Some(manager.subresource).filter(|subresource| !subresource.is_empty());
-                if !machinery::apply::would_change(&live, &intent, manager.name, subresource) {
-                    store.remember_unchanged(key, version, digest);
-                    self.client().metrics().record_unsent_apply();
-                    return Ok(Applied { object, sent: false });
-                }
-            }
-            BeforeApply::Unknown => {}
+        if let Some(object) = self.unchanged(store, key, manager, &intent, &body) {
+            return Ok(Applied { object, sent: false });
         }
         let object = self.send_apply(store, key, manager, body).await?;
         Ok(Applied { object, sent: true })
+    }
+
+    /// The object, if applying `intent` (as `body`) is known to change nothing.
+    fn unchanged<K: Send + Sync + 'static>(
+        &self,
+        store: &Store<K>,
+        key: &Key,
+        manager: Manager<'_>,
+        intent: &Value,
+        body: &[u8],
+    ) -> Option<Arc<K>> {
+        let digest = digest(manager, body);
+        let object = match store.before_apply(key, manager.name, manager.subresource, &digest) {
+            BeforeApply::Unchanged(object) => object,
+            BeforeApply::Judge { object, version, live } => {
+                let subresource = Some(manager.subresource).filter(|subresource| !subresource.is_empty());
+                if machinery::apply::would_change(&live, intent, manager.name, subresource) {
+                    return None;
+                }
+                store.remember_unchanged(key, version, digest);
+                object
+            }
+            BeforeApply::Unknown => return None,
+        };
+        self.client().metrics().record_unsent_apply();
+        Some(object)
+    }
+
+    /// Whether publishing `status` is known to change nothing.
+    ///
+    /// # Errors
+    /// When the status cannot be written as JSON.
+    pub fn is_published<K: Send + Sync + 'static>(
+        &self,
+        store: &Store<K>,
+        key: &Key,
+        manager: &str,
+        status: &impl Serialize,
+    ) -> Result<bool, Error> {
+        let status =
+            serde_json::to_value(status).map_err(|error| cannot(Verb::Apply, store.kind(), key, &error))?;
+        let (intent, body) = complete(store.kind(), key, &json!({ "status": status }))?;
+        Ok(self.unchanged(store, key, Manager::of_status(manager), &intent, &body).is_some())
     }
 
     /// Applies `status` as the object's status unless that is known to change nothing.
