@@ -83,3 +83,35 @@ impl Visit for Text {
         let _ = write!(self.0, "{separator}{}={value:?}", field.name());
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn incidents_are_heard_and_then_forgotten() {
+        let silence = || {
+            tracing::warn!("the connection broke");
+            first()
+        };
+        assert_eq!(listen(silence), None);
+        let complaint = || {
+            tracing::warn!(error = "machine default/a does not come to rest", "failed");
+            first()
+        };
+        assert!(listen(complaint).unwrap().contains("does not come to rest"));
+        let error = || {
+            tracing::error!("the disk is full");
+            first()
+        };
+        assert!(listen(error).unwrap().contains("the disk is full"));
+        let caught = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async { tokio::spawn(async { panic!("oh") }).await }).unwrap_err();
+            first()
+        };
+        assert!(listen(caught).unwrap().contains("oh"));
+        assert_eq!(listen(first), None);
+    }
+}

@@ -65,6 +65,8 @@ pub struct World {
     pub chaos: Chaos,
     /// What must hold.
     pub checkers: Checkers,
+    /// What the cloud keeps.
+    pub simulated: Database,
     hands: Option<Hands>,
     user: Client,
     stop: Arc<Stop>,
@@ -96,6 +98,16 @@ impl World {
     /// # Errors
     /// When a part does not start.
     pub async fn new(rehearsal: &Rehearsal) -> Result<Self, WorldError> {
+        let mut world = Self::without_controllers(rehearsal).await?;
+        world.start_controllers().await?;
+        Ok(world)
+    }
+
+    /// The same, in which nothing happens but what the user does.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub async fn without_controllers(rehearsal: &Rehearsal) -> Result<Self, WorldError> {
         let started: Timestamp = START.parse().unwrap_or(Timestamp::UNIX_EPOCH);
         let environment = Environment {
             clock: Clock::simulated(started),
@@ -109,7 +121,7 @@ impl World {
         let (cloud, clock) = (ground.cloud.clone(), environment.clock.clone());
         let checkers = Checkers::new(&ground.server, &simulated, cloud, clock)?;
         let end_after = rehearsal.end_after.or(chaos.early_end());
-        let mut world = Self {
+        Ok(Self {
             environment,
             ground,
             trace: Trace::default(),
@@ -120,9 +132,8 @@ impl World {
             stop: Arc::default(),
             started,
             end_after,
-        };
-        world.start_controllers().await?;
-        Ok(world)
+            simulated,
+        })
     }
 
     async fn start_controllers(&mut self) -> Result<(), WorldError> {
@@ -237,6 +248,26 @@ impl World {
         let key = Key::new("default", name);
         let mut call = Call::new(Verb::Patch, &kind, &key);
         call.body = patch.to_string().into();
+        self.user.call(call).await?;
+        Ok(())
+    }
+
+    /// Patches the status of an object, as only controllers should.
+    ///
+    /// # Errors
+    /// When the server refuses it.
+    pub async fn patch_status(
+        &self,
+        group: &str,
+        kind: &str,
+        name: &str,
+        status: &Value,
+    ) -> Result<(), WorldError> {
+        let kind = self.user.discover(&GroupVersionKind::new(group, "v1beta2", kind)).await?;
+        let key = Key::new("default", name);
+        let mut call = Call::new(Verb::Patch, &kind, &key);
+        call.subresource = "status";
+        call.body = serde_json::json!({ "status": status }).to_string().into();
         self.user.call(call).await?;
         Ok(())
     }

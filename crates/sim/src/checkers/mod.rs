@@ -114,3 +114,7 @@ fn rollout_number(owner: &Value, field: &str, otherwise: i64) -> i64 {
 fn missed(error: store::Compacted) -> Violation {
     Violation::new("checkers see every write", error.to_string())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;

@@ -42,10 +42,10 @@ impl Quorum {
             }
             let record: ClusterRecord = serde_json::from_slice(&event.value)
                 .map_err(|error| Violation::new("records can be read", format!("{}: {error}", event.key)))?;
+            let before = self.known.insert(event.key, record.etcd.clone());
             if mirror.is_cluster_alive(&record.id.namespace, &record.id.name) {
-                judge(&record, self.known.get(&event.key))?;
+                judge(&record, before.as_ref())?;
             }
-            self.known.insert(event.key, record.etcd);
         }
         Ok(())
     }
