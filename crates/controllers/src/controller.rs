@@ -87,10 +87,14 @@ pub async fn reconcile<C: Controller>(cx: &Context, gathering: &Gathering, key: 
             publish::<C>(cx, gathering, key, &plan).await?;
         }
         if matches!(outcome?, act::Progress::Nothing | act::Progress::OutOfSight) {
-            let due = when_due::<C>(cx, gathering, key, &plan)?;
-            if due.is_none() {
-                publish::<C>(cx, gathering, key, &plan).await?;
-            }
+            let due = match timing::<C>(cx, gathering, key, &plan)? {
+                Timing::Never => None,
+                Timing::At(time) => Some(time),
+                Timing::Now => {
+                    publish::<C>(cx, gathering, key, &plan).await?;
+                    None
+                }
+            };
             return Ok(earlier(when(plan.next), due));
         }
         wanted = plan.actions;
@@ -99,24 +103,34 @@ pub async fn reconcile<C: Controller>(cx: &Context, gathering: &Gathering, key: 
     Err(Error::Restless { controller: C::NAME, key: key.to_string(), wanted })
 }
 
-/// Until when the status may wait; none where it has to be published now.
-fn when_due<C: Controller>(
+/// When a status is to be published.
+enum Timing {
+    Now,
+    At(Timestamp),
+    /// It is what is published already.
+    Never,
+}
+
+fn timing<C: Controller>(
     cx: &Context,
     gathering: &Gathering,
     key: &Key,
     plan: &Plan<C::Status, C::Waiting, C::Need>,
-) -> Result<Option<Timestamp>, Error> {
+) -> Result<Timing, Error> {
     let store = cx.kind::<C::Kind>()?;
-    let (Some(status), Some(object)) = (&plan.status, store.get(key)) else { return Ok(None) };
+    let (Some(status), Some(object)) = (&plan.status, store.get(key)) else { return Ok(Timing::Now) };
     // The end of an object is told step by step: what was begun when is remembered there.
-    if object.meta().deletion_timestamp.is_some()
-        || C::is_urgent(&object, status)
-        || cx.writer.is_published(&store, key, C::MANAGER, status)?
-    {
-        return Ok(None);
+    if object.meta().deletion_timestamp.is_some() || C::is_urgent(&object, status) {
+        return Ok(Timing::Now);
     }
     let now = cx.clock.now();
-    Ok(Some(gathering.due(key, now)).filter(|due| *due > now))
+    let due = match gathering.waits_until(key) {
+        Some(due) => due,
+        // Asked once for all that is gathered: the answer costs as much as a decision.
+        None if cx.writer.is_published(&store, key, C::MANAGER, status)? => return Ok(Timing::Never),
+        None => gathering.begin(key, now),
+    };
+    Ok(if due > now { Timing::At(due) } else { Timing::Now })
 }
 
 fn earlier(next: Next, due: Option<Timestamp>) -> Next {

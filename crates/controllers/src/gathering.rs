@@ -23,16 +23,17 @@ pub struct Gathering {
 }
 
 impl Gathering {
-    /// When the status of `key` has to be published: a moment after it was first asked about.
-    pub fn due(&self, key: &Key, now: Timestamp) -> Timestamp {
-        let mut due = self.lock();
-        if let Some(due) = due.get(key) {
-            return *due;
-        }
+    /// When the status of `key` has to be published, if it waits.
+    pub fn waits_until(&self, key: &Key) -> Option<Timestamp> {
+        self.lock().get(key).copied()
+    }
+
+    /// Lets the status of `key` wait from now on, and says until when.
+    pub fn begin(&self, key: &Key, now: Timestamp) -> Timestamp {
         let patience = SignedDuration::try_from(PATIENCE).unwrap_or(SignedDuration::ZERO);
-        let time = now.checked_add(patience).unwrap_or(now);
-        due.insert(key.clone(), time);
-        time
+        let due = now.checked_add(patience).unwrap_or(now);
+        self.lock().insert(key.clone(), due);
+        due
     }
 
     /// Nothing waits for `key`.
@@ -58,9 +59,10 @@ mod tests {
     fn the_first_change_sets_the_time_for_all() {
         let (gathering, key) = (Gathering::default(), Key::new("n", "a"));
         let at = |milliseconds| Timestamp::UNIX_EPOCH + SignedDuration::from_millis(milliseconds);
-        assert_eq!(gathering.due(&key, at(0)), at(100));
-        assert_eq!(gathering.due(&key, at(60)), at(100));
+        assert_eq!(gathering.waits_until(&key), None);
+        assert_eq!(gathering.begin(&key, at(0)), at(100));
+        assert_eq!(gathering.waits_until(&key), Some(at(100)));
         gathering.settled(&key);
-        assert_eq!(gathering.due(&key, at(130)), at(230));
+        assert_eq!(gathering.waits_until(&key), None);
     }
 }

@@ -52,6 +52,12 @@ impl Controller for KubeadmConfigController {
         });
         cx.kind::<Machine>()?.subscribe(queue, |old, new| {
             let Some(machine) = new.or(old) else { return Vec::new() };
+            // Only what decisions depend on: most changes of a Machine are words about how far it is.
+            if let (Some(old), Some(new)) = (old, new)
+                && relevant_of_machine(old) == relevant_of_machine(new)
+            {
+                return Vec::new();
+            }
             let config = machine.spec.bootstrap.config_ref.as_ref();
             let namespace = machine.metadata.namespace.as_deref().unwrap_or_default();
             config.map(|config| Key::new(namespace, &config.name)).into_iter().collect()
@@ -94,4 +100,17 @@ impl Controller for KubeadmConfigController {
         table::wake_on_connection(cx, queue, configs);
         Ok(())
     }
+}
+
+/// What of a Machine decisions here depend on.
+fn relevant_of_machine(machine: &Machine) -> impl PartialEq + use<> {
+    let metadata = &machine.metadata;
+    (
+        metadata.uid.clone(),
+        metadata.generation,
+        metadata.labels.clone(),
+        metadata.annotations.clone(),
+        metadata.deletion_timestamp.clone(),
+        machine.status.node_ref.is_some(),
+    )
 }

@@ -6,8 +6,10 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use api::Kind as _;
+use controllers::gathering::Gathering;
 use controllers::{Context, act};
 use decide::plan::{Action, Never, Next, Plan, Waiting};
+use jiff::Timestamp;
 use machinery::gvk::GroupVersionKind;
 use runtime::cache::{Object, Store};
 use runtime::controller::Controller as Loop;
@@ -105,6 +107,9 @@ pub trait Provider: Send + Sync + 'static {
     /// The plan.
     fn decide(seen: &Self::Seen) -> Plan<Self::Status, Self::Waiting, Never, Step<Self::Deed>>;
 
+    /// Whether somebody acts on what `status` says and the published object does not. Anything else may wait a moment.
+    fn is_urgent(seen: &Self::Seen, status: &Self::Status) -> bool;
+
     /// Does one deed.
     fn act(site: &Site, key: &Key, deed: &Self::Deed) -> impl Future<Output = Result<(), Error>> + Send;
 
@@ -133,9 +138,10 @@ pub fn run<P: Provider>(cx: &Context, cloud: &Cloud, groups: &Groups, shutdown: 
         };
         let Some(site) = begun else { return };
         let site = std::sync::Arc::new(site);
+        let gathering = std::sync::Arc::new(Gathering::default());
         let each = move |key: Key| {
-            let site = std::sync::Arc::clone(&site);
-            async move { reconcile::<P>(&site, &key).await }
+            let (site, gathering) = (std::sync::Arc::clone(&site), std::sync::Arc::clone(&gathering));
+            async move { reconcile::<P>(&site, &gathering, &key).await }
         };
         Loop::new(P::NAME, queue, cx.clock.clone()).run(each, shutdown).await;
     })
@@ -164,10 +170,15 @@ async fn begin<P: Provider>(cx: &Context, cloud: &Cloud, queue: &Queue) -> Optio
 }
 
 /// Carries one object as far as it can go.
-async fn reconcile<P: Provider>(site: &Site, key: &Key) -> Result<runtime::controller::Next, Error> {
+async fn reconcile<P: Provider>(
+    site: &Site,
+    gathering: &Gathering,
+    key: &Key,
+) -> Result<runtime::controller::Next, Error> {
     let mut unsettled = false;
     for _ in 0..ROUNDS {
         let Some(seen) = P::observe(site, key)? else {
+            gathering.settled(key);
             P::gone(site, key).await?;
             return Ok(runtime::controller::Next::OnChange);
         };
@@ -177,13 +188,48 @@ async fn reconcile<P: Provider>(site: &Site, key: &Key) -> Result<runtime::contr
             if unsettled {
                 site.cloud.settle().await?;
             }
-            publish::<P>(site, key, &plan).await?;
+            let due =
+                if performed.is_ok() { waits_until::<P>(site, gathering, key, &seen, &plan)? } else { None };
+            if due.is_none() {
+                gathering.settled(key);
+                publish::<P>(site, key, &plan).await?;
+            }
             performed?;
-            return Ok(when(plan.next));
+            return Ok(earlier(when(plan.next), due));
         }
     }
     Err(controllers::Error::Restless { controller: P::NAME, key: key.to_string(), wanted: String::new() }
         .into())
+}
+
+/// Until when the status may wait; none where it is published now, or is published already.
+fn waits_until<P: Provider>(
+    site: &Site,
+    gathering: &Gathering,
+    key: &Key,
+    seen: &P::Seen,
+    plan: &Plan<P::Status, P::Waiting, Never, Step<P::Deed>>,
+) -> Result<Option<Timestamp>, Error> {
+    let (Some(status), Some(object)) = (&plan.status, site.store.get(key)) else { return Ok(None) };
+    if object.is_being_deleted() || P::is_urgent(seen, status) {
+        return Ok(None);
+    }
+    let now = site.cx.clock.now();
+    let due = match gathering.waits_until(key) {
+        Some(due) => due,
+        None if site.cx.writer.is_published(&site.store, key, P::MANAGER, status)? => return Ok(None),
+        None => gathering.begin(key, now),
+    };
+    Ok(Some(due).filter(|due| *due > now))
+}
+
+fn earlier(next: runtime::controller::Next, due: Option<Timestamp>) -> runtime::controller::Next {
+    use runtime::controller::Next::{At, OnChange};
+    match (next, due) {
+        (At(time), Some(due)) => At(time.min(due)),
+        (OnChange, Some(due)) => At(due),
+        (next, None) => next,
+    }
 }
 
 /// Carries out the steps in order. What was done in the cloud is on disk before the management API hears of it.

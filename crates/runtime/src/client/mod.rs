@@ -179,13 +179,7 @@ impl Client {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(no_answer(&call, format!("nothing came within {ANSWER_TIMEOUT:?}"))),
         };
-        self.metrics.record(
-            call.verb,
-            &addressed(&call),
-            self.clock.since(started),
-            result.is_err(),
-            false,
-        );
+        self.metrics.record(call.verb, &addressed(&call), self.clock.since(started), result.is_err(), false);
         result
     }
 

@@ -11,8 +11,10 @@ mod decide;
 mod observe;
 
 use ::decide::plan::{Never, Plan};
+use api::conditions::READY;
 use api::infrastructure::{DevCluster, DevClusterStatus};
 use controllers::Context;
+use controllers::gathering::turned;
 use runtime::key::Key;
 use runtime::queue::Queue;
 
@@ -45,6 +47,12 @@ impl Provider for DevClusters {
 
     async fn gone(site: &Site, key: &Key) -> Result<(), Error> {
         act::gone(site, key).await
+    }
+
+    fn is_urgent(seen: &Self::Seen, status: &Self::Status) -> bool {
+        let published = &seen.dev_cluster.status;
+        published.initialization != status.initialization
+            || turned(&published.conditions, &status.conditions, &[READY])
     }
 
     fn subscribe(site: &Site, queue: &Queue) -> Result<(), Error> {

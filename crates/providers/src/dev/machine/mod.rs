@@ -16,8 +16,10 @@ mod settings;
 mod waiting;
 
 use ::decide::plan::{Never, Plan};
+use api::conditions::READY;
 use api::infrastructure::{DevMachine, DevMachineStatus};
 use controllers::Context;
+use controllers::gathering::turned;
 use runtime::key::Key;
 use runtime::queue::Queue;
 
@@ -51,6 +53,13 @@ impl Provider for DevMachines {
 
     async fn gone(site: &Site, key: &Key) -> Result<(), Error> {
         act::gone(site, key).await
+    }
+
+    fn is_urgent(seen: &Self::Seen, status: &Self::Status) -> bool {
+        let published = &seen.dev_machine.status;
+        published.initialization != status.initialization
+            || published.addresses != status.addresses
+            || turned(&published.conditions, &status.conditions, &[READY])
     }
 
     fn subscribe(site: &Site, queue: &Queue) -> Result<(), Error> {
