@@ -3,7 +3,7 @@
 //! Keys are sorted with their numbers by value, lists in maps are not indented, texts are quoted where they would be
 //! read as something else by YAML 1.1, and long ones are folded at blanks.
 //!
-//! Deliberately absent: flow style, comments, anchors; a key of more than 128 bytes is written like any other.
+//! Deliberately absent: flow style, comments, anchors; the refusal of control characters.
 
 use std::cmp::Ordering;
 
@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 
 /// Column after which a text is folded at the next blank.
 const BEST_WIDTH: usize = 80;
+/// Longest key, in bytes, that stands before its colon on one line.
+const SIMPLE_KEY_MAXIMUM_BYTES: usize = 128;
 /// How much deeper each level is.
 const STEP: usize = 2;
 
@@ -55,6 +57,12 @@ impl Emitter {
         self.column += indent;
     }
 
+    /// Writes a line break of a text; one that isn't a newline stays as it is, and ends the line all the same.
+    fn text_break(&mut self, c: char) {
+        self.out.push(c);
+        self.column = 0;
+    }
+
     /// Starts a new line within a folded text.
     fn fold(&mut self, indent: usize) {
         self.line_break();
@@ -63,15 +71,18 @@ impl Emitter {
 
     /// Writes a mapping; its first key goes where the emitter is, which must be at `indent`.
     fn mapping(&mut self, entries: &Map<String, Value>, indent: usize) {
-        let mut keys: Vec<&String> = entries.keys().collect();
-        keys.sort_by(|a, b| compare_keys(a, b));
-        for (number, key) in keys.into_iter().enumerate() {
+        for (number, key) in in_order(entries).into_iter().enumerate() {
             if number > 0 {
                 self.indent(indent);
             }
-            self.key(key);
+            let value = entries.get(key).unwrap_or(&Value::Null);
+            if !is_simple_key(key) {
+                self.complex_entry(key, value, indent);
+                continue;
+            }
+            self.simple_key(key);
             self.put(':');
-            match entries.get(key).unwrap_or(&Value::Null) {
+            match value {
                 Value::Object(inner) if !inner.is_empty() => {
                     self.fold(indent + STEP);
                     self.mapping(inner, indent + STEP);
@@ -96,15 +107,30 @@ impl Emitter {
                 self.indent(indent);
             }
             self.put_text("- ");
-            match item {
-                Value::Object(inner) if !inner.is_empty() => self.mapping(inner, indent + STEP),
-                Value::Array(inner) if !inner.is_empty() => self.sequence(inner, indent + STEP),
-                scalar => {
-                    self.scalar(scalar, indent + STEP);
-                    self.end_scalar();
-                }
+            self.nested(item, indent + STEP);
+        }
+    }
+
+    /// Writes a value behind a dash, or behind one of the marks of a complex entry.
+    fn nested(&mut self, value: &Value, indent: usize) {
+        match value {
+            Value::Object(inner) if !inner.is_empty() => self.mapping(inner, indent),
+            Value::Array(inner) if !inner.is_empty() => self.sequence(inner, indent),
+            scalar => {
+                self.scalar(scalar, indent);
+                self.end_scalar();
             }
         }
+    }
+
+    /// Writes an entry whose key is too long for a line, or has several: behind `?`, with the value behind `:`.
+    fn complex_entry(&mut self, key: &str, value: &Value, indent: usize) {
+        self.put_text("? ");
+        self.text(key, indent + STEP);
+        self.end_scalar();
+        self.indent(indent);
+        self.put_text(": ");
+        self.nested(value, indent + STEP);
     }
 
     /// Ends the line of a scalar. A literal that ends with a line break has ended it already.
@@ -114,8 +140,8 @@ impl Emitter {
         }
     }
 
-    fn key(&mut self, key: &str) {
-        match style_of(key, true) {
+    fn simple_key(&mut self, key: &str) {
+        match style_of(key) {
             Style::Plain => self.put_text(key),
             Style::SingleQuoted => self.single_quoted(key, None),
             Style::DoubleQuoted | Style::Literal => self.double_quoted(key, None),
@@ -130,14 +156,18 @@ impl Emitter {
                 let text = number.to_string();
                 self.put_text(&text);
             }
-            Value::String(text) => match style_of(text, false) {
-                Style::Plain => self.plain(text, indent),
-                Style::SingleQuoted => self.single_quoted(text, Some(indent)),
-                Style::DoubleQuoted => self.double_quoted(text, Some(indent)),
-                Style::Literal => self.literal(text, indent),
-            },
+            Value::String(text) => self.text(text, indent),
             Value::Array(_) => self.put_text("[]"),
             Value::Object(_) => self.put_text("{}"),
+        }
+    }
+
+    fn text(&mut self, text: &str, indent: usize) {
+        match style_of(text) {
+            Style::Plain => self.plain(text, indent),
+            Style::SingleQuoted => self.single_quoted(text, Some(indent)),
+            Style::DoubleQuoted => self.double_quoted(text, Some(indent)),
+            Style::Literal => self.literal(text, indent),
         }
     }
 
@@ -170,7 +200,11 @@ impl Emitter {
                 Some(indent) if c == ' ' && self.folds(before, after) && after != Some(' ') => {
                     self.fold(indent)
                 }
+                _ if is_break(c) => self.text_break(c),
                 _ => {
+                    if before.is_some_and(is_break) {
+                        self.indent(indent.unwrap_or_default());
+                    }
                     if c == '\'' {
                         self.put('\'');
                     }
@@ -184,25 +218,29 @@ impl Emitter {
 
     fn double_quoted(&mut self, text: &str, indent: Option<usize>) {
         self.put('"');
+        // yaml.v2 looks for the mark at the start of the text, whichever character it is about to write.
+        let all_escaped = text.starts_with('\u{feff}');
         let mut before = None;
         let mut rest = text.chars().peekable();
         while let Some(c) = rest.next() {
             let after = rest.peek().copied();
             match indent {
+                _ if all_escaped => self.escaped(c, false),
                 Some(indent) if c == ' ' && self.folds(before, after) => {
                     self.fold(indent);
                     if after == Some(' ') {
                         self.put('\\');
                     }
                 }
-                _ => self.escaped(c),
+                _ => self.escaped(c, true),
             }
             before = Some(c);
         }
         self.put('"');
     }
 
-    fn escaped(&mut self, c: char) {
+    /// Writes a character of a double-quoted text; as it is only where that is possible and allowed.
+    fn escaped(&mut self, c: char, as_it_is: bool) {
         let short = match c {
             '\0' => '0',
             '\u{7}' => 'a',
@@ -218,7 +256,7 @@ impl Emitter {
             '\u{85}' => 'N',
             '\u{2028}' => 'L',
             '\u{2029}' => 'P',
-            _ if is_printable(c) => return self.put(c),
+            _ if as_it_is && is_printable(c) => return self.put(c),
             _ => {
                 let code = u32::from(c);
                 let text = match code {
@@ -235,25 +273,38 @@ impl Emitter {
 
     fn literal(&mut self, text: &str, indent: usize) {
         self.put('|');
-        if text.starts_with([' ', '\n']) {
+        if text.starts_with(|c| c == ' ' || is_break(c)) {
             self.put_text(&STEP.to_string());
         }
-        if !text.ends_with('\n') {
-            self.put('-');
-        } else if text == "\n" || text.ends_with("\n\n") {
-            self.put('+');
+        let mut backwards = text.chars().rev();
+        match (backwards.next(), backwards.next()) {
+            (Some(last), before) if is_break(last) => {
+                if before.is_none_or(is_break) {
+                    self.put('+');
+                }
+            }
+            _ => self.put('-'),
         }
         self.line_break();
-        for line in text.split_inclusive('\n') {
-            if line != "\n" {
+        let mut starts_line = true;
+        for c in text.chars() {
+            if is_break(c) {
+                self.text_break(c);
+                starts_line = true;
+                continue;
+            }
+            if starts_line {
                 self.indent(indent);
+                starts_line = false;
             }
-            self.put_text(line.trim_end_matches('\n'));
-            if line.ends_with('\n') {
-                self.line_break();
-            }
+            self.put(c);
         }
     }
+}
+
+/// Whether a key stands before its colon on one line.
+fn is_simple_key(key: &str) -> bool {
+    key.len() <= SIMPLE_KEY_MAXIMUM_BYTES && !key.contains(is_break)
 }
 
 /// How a text is written.
@@ -266,10 +317,10 @@ enum Style {
 }
 
 /// The style that keeps a text what it is, with as few marks as possible.
-fn style_of(text: &str, is_key: bool) -> Style {
+fn style_of(text: &str) -> Style {
     let traits = Traits::of(text);
     if text.contains('\n') {
-        return if is_key || !traits.literal { Style::DoubleQuoted } else { Style::Literal };
+        return if traits.literal { Style::Literal } else { Style::DoubleQuoted };
     }
     if is_read_as_something_else(text) {
         return Style::DoubleQuoted;
@@ -508,50 +559,46 @@ fn is_time_of_day(text: &str) -> bool {
     fraction_is_good && matches!(fields.as_slice(), [Some(0..24), Some(0..60), Some(0..60)])
 }
 
+/// The keys of a mapping as they are written. Each finds its place among those before it, for [`compare_keys`] is no
+/// order that a sort could count on: `a9`, `a10` and `a1b` each come before the next, in a circle.
+fn in_order(entries: &Map<String, Value>) -> Vec<&String> {
+    let mut keys: Vec<&String> = Vec::with_capacity(entries.len());
+    for key in entries.keys() {
+        let at = keys.partition_point(|earlier| compare_keys(earlier, key).is_le());
+        keys.insert(at, key);
+    }
+    keys
+}
+
 /// The order of keys: letters after everything else, numbers by their value.
 fn compare_keys(first: &str, second: &str) -> Ordering {
     let first: Vec<char> = first.chars().collect();
     let second: Vec<char> = second.chars().collect();
-    let mut in_digits = false;
-    for (at, (a, b)) in first.iter().zip(&second).enumerate() {
-        if a == b {
-            in_digits = a.is_numeric();
-            continue;
-        }
-        return match (a.is_alphabetic(), b.is_alphabetic()) {
-            (true, true) => a.cmp(b),
-            (true, false) => {
-                if in_digits {
-                    Ordering::Less
-                } else {
-                    Ordering::Greater
-                }
-            }
-            (false, true) => {
-                if in_digits {
-                    Ordering::Greater
-                } else {
-                    Ordering::Less
-                }
-            }
-            (false, false) => compare_numbers(&first, &second, at),
-        };
+    let differing = first.iter().zip(&second).enumerate().find(|(_, (a, b))| a != b);
+    let Some((at, (a, b))) = differing else {
+        return first.len().cmp(&second.len());
+    };
+    match (a.is_alphabetic(), b.is_alphabetic()) {
+        (true, true) => a.cmp(b),
+        (true, false) => Ordering::Greater,
+        (false, true) => Ordering::Less,
+        (false, false) => compare_numbers(&first, &second, at),
     }
-    first.len().cmp(&second.len())
 }
 
 /// Compares from where two keys first differ, by the numbers there.
 fn compare_numbers(first: &[char], second: &[char], at: usize) -> Ordering {
-    let run = |key: &[char]| -> Vec<u64> {
-        key.iter().skip(at).map_while(|c| c.to_digit(10)).map(u64::from).collect()
+    let run = |key: &[char]| -> Vec<i64> {
+        key.iter().skip(at).map_while(|c| c.to_digit(10)).map(i64::from).collect()
     };
     let (a, b) = (run(first), run(second));
     let zero = first.get(at) == Some(&'0') || second.get(at) == Some(&'0');
     // A zero inside of a number is a digit of it, not the beginning of another.
     let before = first.get(..at).unwrap_or_default();
     let inside = zero && before.iter().rev().take_while(|c| c.is_ascii_digit()).any(|c| *c != '0');
-    let value = |digits: &[u64]| {
-        digits.iter().fold(u64::from(inside), |value, digit| value.saturating_mul(10).saturating_add(*digit))
+    // Numbers that are too large wrap around, as Go's do.
+    let value = |digits: &[i64]| {
+        digits.iter().fold(i64::from(inside), |value, digit| value.wrapping_mul(10).wrapping_add(*digit))
     };
     value(&a)
         .cmp(&value(&b))
@@ -569,6 +616,31 @@ mod tests {
     fn keys_are_sorted_with_their_numbers() {
         let text = to_string(&json!({ "a10": 1, "a2": 2, "A": 3, "_": 4, "a": {} }));
         assert_eq!(text, "_: 4\nA: 3\na: {}\na2: 2\na10: 1\n");
+        assert_eq!(to_string(&json!({ "a1b": 1, "a10": 2 })), "a10: 2\na1b: 1\n");
+        let circle: Map<String, Value> = (0..60)
+            .flat_map(|n| [format!("a{n}"), format!("a{n}b"), format!("a1{n}c")])
+            .map(|key| (key, Value::Null))
+            .collect();
+        assert_eq!(to_string(&Value::Object(circle.clone())).lines().count(), circle.len());
+    }
+
+    #[test]
+    fn a_key_that_does_not_fit_a_line_has_marks() {
+        let entry = |key: &str, value: Value| to_string(&json!({ "k": { key: value } }));
+        let fits = "x".repeat(128);
+        assert_eq!(entry(&fits, json!(1)), format!("k:\n  {fits}: 1\n"));
+        let long = "x".repeat(129);
+        assert_eq!(entry(&long, json!({ "a": [1] })), format!("k:\n  ? {long}\n  : a:\n    - 1\n"));
+        assert_eq!(entry("a\nb\n", json!(true)), "k:\n  ? |\n    a\n    b\n  : true\n");
+    }
+
+    #[test]
+    fn other_line_breaks_and_the_mark_at_the_start() {
+        let written = |text: &str| to_string(&json!({ "k": text }));
+        assert_eq!(written("a\u{2028}b"), "k: 'a\u{2028}  b'\n");
+        assert_eq!(written("a\n\u{2028}b\u{2028}\n"), "k: |+\n  a\n\u{2028}  b\u{2028}\n");
+        assert_eq!(written("\u{feff}a b"), "k: \"\\uFEFF\\x61\\x20\\x62\"\n");
+        assert_eq!(written("a\u{feff}b"), "k: \"a\\uFEFFb\"\n");
     }
 
     #[test]
