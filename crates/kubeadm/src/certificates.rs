@@ -185,8 +185,24 @@ pub fn for_worker(ca_cert_path: Option<&str>) -> Vec<Certificate> {
     }]
 }
 
+/// A file's path in a folder, at its shortest: without doubled slashes, `.` and `..`.
 fn join_path(folder: &str, file: &str) -> String {
-    format!("{}/{file}", folder.trim_end_matches('/'))
+    let rooted = folder.starts_with('/');
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(file.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => match parts.last() {
+                Some(&last) if last != ".." => {
+                    parts.pop();
+                }
+                _ if rooted => {}
+                _ => parts.push(part),
+            },
+            part => parts.push(part),
+        }
+    }
+    format!("{}{}", if rooted { "/" } else { "" }, parts.join("/"))
 }
 
 /// Whether every certificate is there. Of an external one the key may be missing.
@@ -303,6 +319,18 @@ pub fn first_service_address(service_cidr: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_are_at_their_shortest() {
+        for (folder, path) in [
+            ("/pki/", "/pki/ca.crt"),
+            ("/a//b/./..", "/a/ca.crt"),
+            ("../x", "../x/ca.crt"),
+            ("/..", "/ca.crt"),
+        ] {
+            assert_eq!(join_path(folder, "ca.crt"), path);
+        }
+    }
 
     #[test]
     fn a_secrets_name_tells_cluster_and_purpose() {

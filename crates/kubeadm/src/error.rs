@@ -9,7 +9,7 @@ pub enum Error {
         /// What was given.
         version: String,
         /// What is wrong with it.
-        reason: &'static str,
+        reason: String,
     },
     /// The Kubernetes version is older than any kubeadm configuration that we write.
     #[error(

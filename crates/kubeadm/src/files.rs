@@ -36,7 +36,7 @@ fn render_template(file: &File, data: &Value) -> Result<File, Error> {
     let template = Template::parse(&file.path, content, Functions::builtin()).map_err(failed("parse"))?;
     let limits = Limits { output_bytes: MAXIMUM_RENDERED_BYTES, ..Limits::default() };
     let rendered = template.limits(limits).render_text(data).map_err(failed("execute"))?;
-    file.content = Some(rendered);
+    file.content = Some(rendered).filter(|content| !content.is_empty());
     file.content_format = None;
     Ok(file)
 }

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Taint;
 use crate::certificates::{self, KeyPairs};
 use crate::cloudinit::{self, Step};
 use crate::marshal::{self, ClusterFacts};
-use crate::{Error, files, naming};
+use crate::{Error, files, naming, versions};
 
 /// What every machine's user data is made of.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ pub fn init(request: &Request<'_>, facts: &ClusterFacts<'_>, key_pairs: &KeyPair
     let init_configuration =
         marshal::init_configuration(&spec.init_configuration, request.kubernetes_version)?;
     let mut all = certificates::as_files(&certificates::for_init(&cluster), key_pairs);
-    all.extend(files::render_templates(&spec.files, request.control_plane_version)?);
+    all.extend(rendered_files(request)?);
     let step =
         Step::Init { cluster_configuration: &cluster_configuration, init_configuration: &init_configuration };
     wrap(spec, &all, step)
@@ -58,10 +58,17 @@ pub fn join_worker(request: &Request<'_>) -> Result<String, Error> {
     wrap(spec, &own_files(request)?, Step::JoinWorker { join_configuration: &join_configuration })
 }
 
+/// The files of the spec, rendered. Templates see the control plane's version in full: `v1.35.0` for `1.35`.
+fn rendered_files(request: &Request<'_>) -> Result<Vec<File>, Error> {
+    let version = request.control_plane_version.filter(|version| !version.is_empty());
+    let version = version.map(versions::parse).transpose()?.map(|version| format!("v{version}"));
+    files::render_templates(&request.spec.files, version.as_deref())
+}
+
 /// The files of a joining machine: its own, and the kubeconfig it finds the cluster with.
 fn own_files(request: &Request<'_>) -> Result<Vec<File>, Error> {
     let spec = request.spec;
-    let mut own = files::render_templates(&spec.files, request.control_plane_version)?;
+    let mut own = rendered_files(request)?;
     let discovery = &spec.join_configuration.discovery.file;
     if discovery.kube_config.is_defined() {
         own.push(files::discovery_kubeconfig(discovery));
@@ -87,5 +94,30 @@ fn wrap(spec: &KubeadmConfigSpec, files: &[File], step: Step<'_>) -> Result<Stri
     match spec.format.unwrap_or_default() {
         Format::CloudConfig => Ok(cloudinit::user_data(spec, files, step)),
         Format::Ignition => Err(Error::UnsupportedFormat { format: Format::Ignition.as_str() }),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use api::bootstrap::FileContentFormat;
+
+    use super::*;
+
+    #[test]
+    fn templates_see_the_control_planes_version_in_full() {
+        let file = File {
+            path: "/f".to_owned(),
+            content: Some("at {{ .controlPlane.version }}".to_owned()),
+            content_format: Some(FileContentFormat::Template),
+            ..File::default()
+        };
+        let spec = KubeadmConfigSpec { files: vec![file], ..KubeadmConfigSpec::default() };
+        let written = |control_plane_version| {
+            join_worker(&Request { spec: &spec, kubernetes_version: "v1.35.1", control_plane_version })
+        };
+        assert!(written(Some("1.35")).unwrap().contains("at v1.35.0\n"));
+        assert!(written(Some("soon")).is_err());
+        assert!(written(None).unwrap().contains("at <no value>\n"));
     }
 }

@@ -1,5 +1,7 @@
 //! Which configuration format which kubeadm reads.
 
+use machinery::version::Version;
+
 use crate::Error;
 
 /// A format of kubeadm's configuration.
@@ -14,7 +16,8 @@ pub enum ConfigurationVersion {
 impl ConfigurationVersion {
     /// The format for the kubeadm of a Kubernetes version. A pre-release counts as its release.
     pub fn for_kubernetes(version: &str) -> Result<Self, Error> {
-        match major_and_minor(version)? {
+        let version_read = parse(version)?;
+        match (version_read.major, version_read.minor) {
             older if older < (1, 22) => Err(Error::UnsupportedVersion { version: version.to_owned() }),
             older if older < (1, 31) => Ok(Self::V1Beta3),
             _ => Ok(Self::V1Beta4),
@@ -36,28 +39,9 @@ impl ConfigurationVersion {
 }
 
 /// Reads a version leniently: with or without a leading `v`, with one to three numbers, with leading zeros.
-fn major_and_minor(version: &str) -> Result<(u64, u64), Error> {
-    let invalid = |reason| Error::InvalidVersion { version: version.to_owned(), reason };
-    let text = version.trim();
-    let text = text.strip_prefix('v').unwrap_or(text);
-    let numbers_end = text.find(['-', '+']).unwrap_or(text.len());
-    let (numbers, suffix) = text.split_at(numbers_end);
-    let parts: Vec<&str> = numbers.split('.').collect();
-    if parts.len() > 3 || (parts.len() < 3 && !suffix.is_empty()) {
-        return Err(invalid("it must have three numbers where it has a pre-release or build"));
-    }
-    if !suffix.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+".contains(&b)) {
-        return Err(invalid("pre-release and build may hold letters, digits, dots and dashes only"));
-    }
-    let mut values = [0_u64; 3];
-    for (value, part) in values.iter_mut().zip(&parts) {
-        if part.is_empty() || !part.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(invalid("major, minor and patch must be numbers"));
-        }
-        *value = part.parse().map_err(|_| invalid("a number is too large"))?;
-    }
-    let [major, minor, _] = values;
-    Ok((major, minor))
+pub fn parse(version: &str) -> Result<Version, Error> {
+    Version::parse_tolerant(version)
+        .map_err(|error| Error::InvalidVersion { version: version.to_owned(), reason: error.to_string() })
 }
 
 #[cfg(test)]
@@ -73,7 +57,9 @@ mod tests {
         assert_eq!(of("1.30"), Ok(V1Beta3));
         assert_eq!(of("v1.31.0-rc.0+x"), Ok(V1Beta4));
         assert!(matches!(of("v1.21.9"), Err(Error::UnsupportedVersion { .. })));
-        for bad in ["", "v", "bad", "1.x", "1.30-rc.1", "1.2.3.4", "1.30.0-ä"] {
+        for bad in
+            ["", "v", "bad", "1.x", "1.30-rc.1", "1.2.3.4", "1.30.0-ä", "1.31.0-", "1.31.0+", "1.31.0-rc.01"]
+        {
             assert!(matches!(of(bad), Err(Error::InvalidVersion { .. })), "{bad}");
         }
     }
