@@ -5,7 +5,7 @@ use api::conditions::{
 use api::labels;
 use serde_json::{Value, json};
 
-use super::observed::{EtcdMember, Looked, Need};
+use super::observed::{Connection, EtcdMember, Looked, Need};
 use super::testing::{
     add_machine, break_pods, control_plane, delete, drained, edit, edit_machine, give_up, members, now,
     running, say, unprovisioned,
@@ -100,6 +100,19 @@ fn the_finalizer_comes_first() {
     let mut seen = control_plane(1);
     edit(&mut seen, |kcp| kcp.metadata.finalizers = None);
     assert_eq!(lines(&decide(&seen)), ["patch KubeadmControlPlane ns/cp"]);
+}
+
+#[test]
+fn a_process_that_has_just_begun_does_not_say_that_a_control_plane_is_down() {
+    let mut seen = running(3);
+    let published = decide(&seen).status.unwrap().conditions;
+    edit(&mut seen, |control_plane| control_plane.status.conditions = published);
+    seen.connection = Connection::default();
+    (seen.etcd, seen.nodes, seen.pods) = (None, None, None);
+    assert_eq!(condition(&decide(&seen), AVAILABLE), said("True", "Available", ""));
+    // Tries that keep failing are another matter.
+    seen.connection.failures = 5;
+    assert_ne!(condition(&decide(&seen), AVAILABLE).0, "True");
 }
 
 #[test]

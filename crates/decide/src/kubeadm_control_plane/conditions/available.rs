@@ -37,6 +37,9 @@ pub fn condition(view: &View<'_>, list: &[Condition]) -> NewCondition {
     if !seen.is_initialized() {
         return not("Control plane not yet initialized".to_owned());
     }
+    if let Some(published) = seen.members().is_none().then(|| still_true(seen)).flatten() {
+        return published;
+    }
     let etcd = match members(view, list) {
         Ok(etcd) => etcd,
         Err(condition) => return *condition,
@@ -64,6 +67,15 @@ pub fn condition(view: &View<'_>, list: &[Condition]) -> NewCondition {
         );
     }
     not(lines.join("\n"))
+}
+
+/// What was told last, if it was good news and nobody could look yet: this process may just have begun, and a control plane
+/// is not down because of that.
+fn still_true(seen: &Observed) -> Option<NewCondition> {
+    let published = conditions::get(&seen.control_plane.status.conditions, AVAILABLE)?;
+    let is_told = published.status == "True" && !seen.is_deleting();
+    (is_told && super::is_unseen(seen))
+        .then(|| NewCondition::new(AVAILABLE, true, reason::AVAILABLE, published.message.clone()))
 }
 
 fn not(message: String) -> NewCondition {

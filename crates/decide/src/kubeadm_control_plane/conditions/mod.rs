@@ -170,6 +170,14 @@ fn blindness(seen: &Observed) -> Option<Blindness> {
     (!is_visible).then(|| down(last, false))
 }
 
+/// Whether nothing could be seen of the workload cluster so far: no connection was made and tries have not failed often, or
+/// there is one and what it watches is still on its way.
+pub fn is_unseen(seen: &Observed) -> bool {
+    let connection = &seen.connection;
+    let is_untried = connection.last_success.is_none() && connection.failures < FIRST_FAILURES;
+    is_untried || (connection.is_up && (seen.nodes.is_none() || seen.pods.is_none()))
+}
+
 /// When what was known last is no longer told.
 pub fn grace_ends(seen: &Observed) -> Option<Timestamp> {
     let initialized = conditions::since(&seen.control_plane.status.conditions, INITIALIZED);
