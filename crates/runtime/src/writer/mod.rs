@@ -247,10 +247,7 @@ impl Writer {
         let mut call = Call::new(Verb::Delete, store.kind(), key);
         call.body = delete_body(options);
         let answer = match self.write(store, call).await {
-            Err(error) if error.is_not_found() => {
-                self.forget_missing(store, key, before);
-                return Ok(Deleted::Gone);
-            }
+            Err(error) if error.is_not_found() => return Ok(Deleted::Gone),
             other => other?,
         };
         let answer = text(&answer, Verb::Delete, store.kind(), key)?;
@@ -315,8 +312,12 @@ impl Writer {
         if self.leading.as_ref().is_some_and(|leading| !*leading.borrow()) {
             return Err(Error::NotLeading { verb: verb.name(), what: what(store.kind(), key) });
         }
+        let before = store.identity(key);
         let result = self.client().call(call).await;
-        if let Err(error) = &result
+        // Whoever looks again before the event comes must not find what the server says is gone.
+        if result.as_ref().is_err_and(Error::is_not_found) {
+            self.forget_missing(store, key, before);
+        } else if let Err(error) = &result
             && error.is_uncertain()
             && !key.name().is_empty()
             && let Err(again) = self.settle(store, key).await

@@ -57,6 +57,18 @@ async fn own_writes_are_read_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_server_says_is_gone_is_not_read_again() {
+    let Bench { server, writer, maps, .. } = bench().await;
+    writer.create(&maps, &key(), "me", &intent("red")).await.unwrap();
+    server.hold_watches();
+    server.remove(MAP);
+    assert!(maps.get(&key()).is_some(), "its event is still on its way");
+    let error = writer.merge_patch(&maps, &key(), "me", "", &json!({ "data": {} })).await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+    assert!(maps.get(&key()).is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_same_apply_is_sent_once() {
     let Bench { server, clock, writer, maps } = bench().await;
     let me = Manager::new("me");
