@@ -44,6 +44,7 @@ pub async fn lifecycle(world: &mut World, size: Size) -> Result<(), WorldError> 
         Ok(()) | Err(WorldError::EarlyEnd) => {}
         Err(error) => return Err(error),
     }
+    world.end_after = None;
     world.chaos.set_calm(false);
     delete(world).await
 }

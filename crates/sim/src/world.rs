@@ -71,7 +71,8 @@ pub struct World {
     user: Client,
     stop: Arc<Stop>,
     started: Timestamp,
-    end_after: Option<u64>,
+    /// The write after which the user wants the cluster gone, if that is early.
+    pub(crate) end_after: Option<u64>,
 }
 
 /// One generation of controllers comes to its end: nothing that they ask for after it is heard.

@@ -7,7 +7,7 @@ use sim::scenario::Size;
 use sim::{Outcome, Rehearsal};
 
 /// Seeds that every test run rehearses. More of them: `cargo run --release -p sim -- --count N`.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 60;
 
 fn passed(rehearsal: &Rehearsal) -> Outcome {
     rehearsal.run().unwrap_or_else(|failure| panic!("{failure}"))
