@@ -15,6 +15,11 @@ use crate::data::write_private;
 
 /// The group whose members may do everything.
 const MASTERS: &str = "system:masters";
+/// What the authority is called.
+const AUTHORITY_NAME: &str = "windlass";
+/// What the server is called. Another name than the authority's: OpenSSL takes a certificate whose subject is its issuer for
+/// one that signed itself.
+const SERVER_NAME: &str = "windlass-apiserver";
 /// How long the authority lives.
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// How long certificates live; new ones are made at every start.
@@ -94,7 +99,7 @@ impl Credentials {
     pub fn server(&self, hosts: &[&str]) -> Result<std::sync::Arc<rustls::ServerConfig>, AuthorityError> {
         let mut random = self.entropy.stream("management-serving", "");
         let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256, &mut random)?;
-        let request = CertificateRequest::server("windlass", hosts, CERTIFICATE_LIFETIME);
+        let request = CertificateRequest::server(SERVER_NAME, hosts, CERTIFICATE_LIFETIME);
         let certificate = self.authority.issue(&request, &key, self.clock.now(), &mut random)?;
         let identity = Identity::new(&[certificate], &key)?;
         let authority = self.authority.certificate().to_pem();
@@ -128,7 +133,7 @@ impl Credentials {
 fn new_authority(clock: &Clock, entropy: &Entropy) -> Result<Authority, PkiError> {
     let mut random = entropy.stream("management-authority", "");
     let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256, &mut random)?;
-    Authority::new_self_signed("windlass", key, clock.now(), AUTHORITY_LIFETIME, &mut random)
+    Authority::new_self_signed(AUTHORITY_NAME, key, clock.now(), AUTHORITY_LIFETIME, &mut random)
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, AuthorityError> {
@@ -151,6 +156,13 @@ fn write(path: &Path, content: &[u8]) -> Result<(), AuthorityError> {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_the_authority_signs_has_its_name() {
+        assert_ne!(SERVER_NAME, AUTHORITY_NAME);
+        let credentials = Credentials::in_memory(&Clock::system(), &Entropy::seeded(1)).unwrap();
+        assert_eq!(credentials.authority.certificate().common_name, AUTHORITY_NAME);
+    }
 
     #[test]
     fn the_authority_stays_the_same_and_what_is_not_one_is_kept() {
