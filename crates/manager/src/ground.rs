@@ -54,7 +54,8 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Opens everything over two databases: objects of the management API, and of the simulated cloud.
+    /// Opens everything over two databases: objects of the management API, and of the simulated cloud. Objects whose owners
+    /// are gone are collected if `collects`: that is a controller's work, and an API alone does not do it.
     ///
     /// # Errors
     /// See [`GroundError`].
@@ -62,6 +63,7 @@ impl Ground {
         management: Database,
         simulated: Database,
         environment: &Environment,
+        collects: bool,
     ) -> Result<Self, GroundError> {
         let shutdown = Shutdown::new();
         let clock = environment.clock.clone();
@@ -72,9 +74,7 @@ impl Ground {
             .build()
             .await?;
         define_kinds(&Client::new(server.clone(), environment.clock.clone())).await?;
-        let collecting = shutdown.clone();
-        let collector = apiserver::gc::run(server.clone(), async move { collecting.requested().await });
-        let tasks = vec![tokio::spawn(collector)];
+        let tasks = if collects { vec![collect(&server, &shutdown)] } else { Vec::new() };
         let cloud = Cloud::open(
             simulated.clone(),
             environment.network.clone(),
@@ -100,6 +100,12 @@ impl Ground {
         self.simulated.close().await?;
         self.management.close().await
     }
+}
+
+/// Garbage collection, as a task of its own.
+fn collect(server: &ApiServer, shutdown: &Shutdown) -> JoinHandle<()> {
+    let collecting = shutdown.clone();
+    tokio::spawn(apiserver::gc::run(server.clone(), async move { collecting.requested().await }))
 }
 
 /// Makes every kind of ours known to the server, or brings it up to date.

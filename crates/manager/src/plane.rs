@@ -139,7 +139,7 @@ impl Plane {
             ),
             None => (Database::in_memory(), Database::in_memory()),
         };
-        let ground = Ground::open(management, simulated, &environment).await?;
+        let ground = Ground::open(management, simulated, &environment, settings.controllers).await?;
         let shutdown = Shutdown::new();
         let serving = serve(&ground, &credentials, listener, &shutdown)?;
         let client = Client::new(ground.server.clone(), environment.clock.clone());

@@ -116,7 +116,7 @@ impl World {
             network: network::pipes(),
         };
         let simulated = Database::in_memory();
-        let ground = Ground::open(Database::in_memory(), simulated.clone(), &environment).await?;
+        let ground = Ground::open(Database::in_memory(), simulated.clone(), &environment, true).await?;
         let chaos = Chaos::new(rehearsal.rates, rehearsal.restart_after, &environment.entropy);
         let user = Client::new(ground.server.clone(), environment.clock.clone());
         let (cloud, clock) = (ground.cloud.clone(), environment.clock.clone());
