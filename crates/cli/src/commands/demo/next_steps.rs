@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn words_are_quoted_where_a_shell_would_split_them() {
-        assert_eq!(quoted("/tmp/windlass-demo-1/kubeconfig"), "/tmp/windlass-demo-1/kubeconfig");
+        assert_eq!(quoted("/data/windlass-demo-1/kubeconfig"), "/data/windlass-demo-1/kubeconfig");
         assert_eq!(quoted("/Users/Ada L/it's"), r"'/Users/Ada L/it'\''s'");
         assert_eq!(quoted(""), "''");
     }
