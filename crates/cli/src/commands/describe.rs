@@ -50,7 +50,8 @@ async fn cluster(arguments: ClusterArguments) -> Result<(), CommandError> {
         output::line(line);
     }
     if lines.iter().all(|line| line.mood == Mood::Good) {
-        output::line("\nEverything is as it should be.");
+        // Only what the tree judges: a condition above may tell of a change under way.
+        output::line("\nEvery part is available.");
     }
     Ok(())
 }
