@@ -12,10 +12,11 @@
 //! Every version that is taken is told to the listeners exactly once, outside the lock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::decode::{Applied, Header};
 use crate::key::Key;
@@ -64,7 +65,9 @@ struct Inner<K> {
     traits: Traits<K>,
     state: RwLock<State<K>>,
     listeners: RwLock<Vec<Listener<K>>>,
-    synced: watch::Sender<bool>,
+    synced: AtomicBool,
+    /// Wakes in the order of waiting, which a `watch` channel does not: runs have to repeat.
+    became_synced: Notify,
 }
 
 struct State<K> {
@@ -158,7 +161,8 @@ impl<K: Send + Sync + 'static> Store<K> {
                 traits,
                 state: RwLock::new(state),
                 listeners: RwLock::default(),
-                synced: watch::Sender::new(false),
+                synced: AtomicBool::new(false),
+                became_synced: Notify::new(),
             }),
         }
     }
@@ -225,13 +229,16 @@ impl<K: Send + Sync + 'static> Store<K> {
 
     /// Whether the first list is complete.
     pub fn is_synced(&self) -> bool {
-        *self.inner.synced.borrow()
+        self.inner.synced.load(Ordering::Acquire)
     }
 
     /// Returns once the first list is complete.
     pub async fn synced(&self) {
-        // The sender lives as long as this handle, so waiting cannot fail.
-        let _ = self.inner.synced.subscribe().wait_for(|synced| *synced).await;
+        let became_synced = self.inner.became_synced.notified();
+        // Asked after the wait has begun, so that nothing falls between.
+        if !self.is_synced() {
+            became_synced.await;
+        }
     }
 
     /// Puts the keys that `keys_of` derives from each change into `queue`. What is there already is told now, as
@@ -487,7 +494,8 @@ impl<K: Send + Sync + 'static> AnyStore for Store<K> {
         for entry in vanished {
             self.removed(Some(entry));
         }
-        self.inner.synced.send_replace(true);
+        self.inner.synced.store(true, Ordering::Release);
+        self.inner.became_synced.notify_waiters();
     }
 }
 

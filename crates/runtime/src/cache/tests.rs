@@ -1,10 +1,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use super::*;
 use crate::fake::Server;
@@ -82,6 +84,24 @@ async fn lists_then_follows() {
         assert_eq!(bench.data("a"), None);
         assert_eq!(bench.maps.len(), 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_first_list_is_woken_in_turn() {
+    const WAITERS: usize = 32;
+    let bench = Bench::new();
+    let woken = Arc::new(Mutex::new(Vec::new()));
+    let mut tasks = JoinSet::new();
+    for number in 0..WAITERS {
+        let (maps, woken) = (bench.maps.clone(), Arc::clone(&woken));
+        tasks.spawn(async move {
+            maps.synced().await;
+            woken.lock().unwrap().push(number);
+        });
+    }
+    assert!(!bench.maps.is_synced());
+    tasks.join_all().await;
+    assert_eq!(*woken.lock().unwrap(), (0..WAITERS).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
