@@ -87,7 +87,9 @@ pub async fn write(cx: &Context, cluster: &ClusterRef, write: &Write) -> Result<
             call.body = delete_options(uid.as_deref()).to_string().into();
             client.call(call).await
         }
-        Write::Evict { .. } => evict(&client, &kind, &object).await,
+        Write::Evict { grace_period_seconds, .. } => {
+            evict(&client, &kind, &object, *grace_period_seconds).await
+        }
     };
     match outcome {
         Ok(_) => Ok(Progress::OutOfSight),
@@ -111,17 +113,30 @@ fn is_done_already(write: &Write, error: &runtime::client::Error) -> bool {
     }
 }
 
-async fn evict(client: &Client, pods: &Kind, pod: &Key) -> Result<bytes::Bytes, runtime::client::Error> {
+async fn evict(
+    client: &Client,
+    pods: &Kind,
+    pod: &Key,
+    grace_period_seconds: Option<u32>,
+) -> Result<bytes::Bytes, runtime::client::Error> {
     // `pods/NAME/eviction` is created, so the path of the pod is the path of a collection to the client.
     let evictions =
         Kind::new(&pods.group, &pods.version, "Eviction", &format!("pods/{}/eviction", pod.name()));
-    let body = json!({
+    let mut call = Call::new(Verb::Create, &evictions, pod);
+    call.body = eviction(pod, grace_period_seconds).to_string().into();
+    client.call(call).await
+}
+
+/// The request to evict a Pod.
+pub fn eviction(pod: &Key, grace_period_seconds: Option<u32>) -> Value {
+    let mut eviction = json!({
         "apiVersion": "policy/v1", "kind": "Eviction",
         "metadata": {"namespace": pod.namespace(), "name": pod.name()},
     });
-    let mut call = Call::new(Verb::Create, &evictions, pod);
-    call.body = body.to_string().into();
-    client.call(call).await
+    if let Some(seconds) = grace_period_seconds {
+        eviction["deleteOptions"] = json!({"gracePeriodSeconds": seconds});
+    }
+    eviction
 }
 
 /// A change to the etcd of a workload cluster, through the first of `nodes` that can do it. Leadership can be handed over

@@ -163,6 +163,8 @@ pub enum Write {
     Evict {
         /// Which Pod.
         target: ObjectRef,
+        /// How long it may take to end, instead of what the Pod says itself.
+        grace_period_seconds: Option<u32>,
     },
 }
 
@@ -171,7 +173,7 @@ impl Write {
     pub fn target(&self) -> ObjectRef {
         match self {
             Write::Apply { object, .. } | Write::Create { object } => ObjectRef::of_value(object),
-            Write::Patch { target, .. } | Write::Delete { target, .. } | Write::Evict { target } => {
+            Write::Patch { target, .. } | Write::Delete { target, .. } | Write::Evict { target, .. } => {
                 target.clone()
             }
         }

@@ -2,6 +2,7 @@
 //! it is needed once in the life of a Machine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use decide::machine::{Looked, Need, Observed, PersistentVolume, PodsOnNode, Volumes};
 use k8s_openapi::api::apps::v1::DaemonSet;
@@ -13,13 +14,16 @@ use runtime::key::Key;
 use runtime::kind::Kind;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
 
 use crate::context::Context;
 use crate::workload;
 
 /// How many objects are asked for at once.
 const PAGE: &str = "500";
+/// How long Pods are asked about in one pass. The rest has its turn in the next.
+const EVICTION_BUDGET: Duration = Duration::from_secs(10);
+/// What is said of Pods that had no turn.
+const TOO_LATE: &str = "eviction timeout of 10s reached, eviction will be retried";
 /// What an API server refuses because the namespace is on its way out.
 const NAMESPACE_TERMINATING: &str = "NamespaceTerminating";
 
@@ -32,7 +36,8 @@ pub async fn look(cx: &Context, need: Need, seen: &mut Observed) {
             seen.pods = Some(looked(cx, &cluster, async |client| pods(client, &node).await).await)
         }
         Need::Evictions { pods } => {
-            let refused = looked(cx, &cluster, async |client| refused_evictions(client, &pods).await).await;
+            let refused =
+                looked(cx, &cluster, async |client| refused_evictions(cx, client, &pods).await).await;
             seen.refused_evictions = Some(refused);
         }
         Need::Volumes { node, node_reports_volumes } => {
@@ -95,19 +100,22 @@ fn is_of_daemon_set(pod: &Pod) -> bool {
 
 /// Which evictions would be refused now, and with which words. Nothing is evicted: the API server only tries.
 async fn refused_evictions(
+    cx: &Context,
     client: &Client,
     pods: &[(String, String)],
 ) -> Result<BTreeMap<String, String>, Error> {
     let mut refused = BTreeMap::new();
+    let began = cx.clock.now();
     for (namespace, name) in pods {
         let kind = Kind::new("", "v1", "Eviction", &format!("pods/{name}/eviction"));
         let key = Key::new(namespace, name);
-        let body = json!({
-            "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"namespace": namespace, "name": name},
-        });
+        if cx.clock.since(began) > EVICTION_BUDGET {
+            refused.insert(key.to_string(), TOO_LATE.to_owned());
+            continue;
+        }
         let mut call = Call::new(Verb::Create, &kind, &key);
         call.query = &[("dryRun", "All")];
-        call.body = body.to_string().into();
+        call.body = workload::eviction(&key, None).to_string().into();
         match client.call(call).await {
             Ok(_) => {}
             Err(error) if error.is_not_found() => {}

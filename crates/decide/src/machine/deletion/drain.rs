@@ -15,6 +15,8 @@ use crate::plan::{Action, ObjectRef, Write};
 
 /// Pods of a Node that cannot be reached count as gone after this, since nobody will report their end.
 const UNREACHABLE_SECONDS: i64 = 1;
+/// How long Pods of such a Node may take to end: nobody is there to end them in any other way.
+const UNREACHABLE_GRACE_SECONDS: u32 = 1;
 /// How often Pods are looked at: they live in another cluster, and nobody watches them for us. Often at first, since most
 /// are gone within seconds, and then ever less.
 const OFTEN: SignedDuration = SignedDuration::from_secs(2);
@@ -112,10 +114,13 @@ fn cordon(seen: &Observed) -> Option<Action> {
 
 fn evictions(seen: &Observed, schedule: &Schedule<'_>, refused: &BTreeMap<String, String>) -> Vec<Action> {
     let cluster = super::super::cluster_ref(&seen.machine);
+    let grace_period_seconds =
+        seen.node.found().is_some_and(is_unreachable).then_some(UNREACHABLE_GRACE_SECONDS);
     let allowed = schedule.evict_now.iter().filter(|pod| !refused.contains_key(&key(pod)));
     let evict = |pod: &&Pod| {
         let (namespace, name) = name_of(pod);
-        let write = Write::Evict { target: ObjectRef::of::<Pod>(&namespace, &name) };
+        let target = ObjectRef::of::<Pod>(&namespace, &name);
+        let write = Write::Evict { target, grace_period_seconds };
         Action::Write { write, why: "its Node is drained".to_owned() }.in_workload(cluster.clone())
     };
     allowed.map(evict).collect()
