@@ -112,6 +112,8 @@ fn controller_of(object: &Value) -> Option<&str> {
 
 /// Publishes a status by server-side apply: the fields and conditions that `manager` owns.
 ///
+/// Says whether anything was sent.
+///
 /// # Errors
 /// When the server refuses it. An object that is gone needs no status.
 pub async fn publish_status<K: Typed, S: Serialize>(
@@ -119,13 +121,13 @@ pub async fn publish_status<K: Typed, S: Serialize>(
     manager: &str,
     key: &Key,
     status: &S,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let store = cx.kind::<K>()?;
     if store.get(key).is_none() {
-        return Ok(());
+        return Ok(false);
     }
     match cx.writer.publish_status(&store, key, manager, status).await {
-        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(error.into()),
         Ok(published) => {
             if published.sent {
@@ -133,7 +135,7 @@ pub async fn publish_status<K: Typed, S: Serialize>(
                 let text = || serde_json::to_string(status).unwrap_or_default();
                 tracing::trace!(controller = manager, object = %key, status = text(), "published");
             }
-            Ok(())
+            Ok(published.sent)
         }
     }
 }

@@ -6,10 +6,12 @@
 
 use std::fmt::Debug;
 
+use api::conditions::reason;
 use decide::plan::{Action, Never, Next, Plan, Waiting};
 use jiff::Timestamp;
 use kube::Resource as _;
 use runtime::cache::Typed;
+use runtime::controller::Next as Then;
 use runtime::key::Key;
 use runtime::queue::Queue;
 use serde::Serialize;
@@ -74,12 +76,12 @@ pub async fn no_look<S>(_: &Context, need: Never, _: &mut S) -> Result<(), Error
 ///
 /// # Errors
 /// The first step that failed. What was decided about the status is published all the same.
-pub async fn reconcile<C: Controller>(cx: &Context, gathering: &Gathering, key: &Key) -> Result<Next, Error> {
+pub async fn reconcile<C: Controller>(cx: &Context, gathering: &Gathering, key: &Key) -> Result<Then, Error> {
     let mut wanted = Vec::new();
     for _ in 0..ROUNDS {
         let Some(mut seen) = C::observe(cx, key).await? else {
             gathering.settled(key);
-            return Ok(Next::OnChange);
+            return Ok(Then::OnChange);
         };
         let plan = settle::<C>(cx, &mut seen).await?;
         let outcome = act::perform(cx, C::NAME, key, &plan.actions).await;
@@ -95,7 +97,7 @@ pub async fn reconcile<C: Controller>(cx: &Context, gathering: &Gathering, key: 
                     None
                 }
             };
-            return Ok(earlier(when(plan.next), due));
+            return then(&plan.next, due, &plan.waiting);
         }
         wanted = plan.actions;
     }
@@ -120,7 +122,8 @@ fn timing<C: Controller>(
     let store = cx.kind::<C::Kind>()?;
     let (Some(status), Some(object)) = (&plan.status, store.get(key)) else { return Ok(Timing::Now) };
     // The end of an object is told step by step: what was begun when is remembered there.
-    if object.meta().deletion_timestamp.is_some() || C::is_urgent(&object, status) {
+    let is_urgent = matches!(plan.next, Next::Retry) || C::is_urgent(&object, status);
+    if object.meta().deletion_timestamp.is_some() || is_urgent {
         return Ok(Timing::Now);
     }
     let now = cx.clock.now();
@@ -133,13 +136,21 @@ fn timing<C: Controller>(
     Ok(if due > now { Timing::At(due) } else { Timing::Now })
 }
 
-fn earlier(next: Next, due: Option<Timestamp>) -> Next {
-    match (next, due) {
-        (Next::At(time), Some(due)) => Next::At(time.min(due)),
-        (Next::OnChange, Some(due)) => Next::At(due),
-        (next, None) => next,
-        (Next::Look(never), _) => match never {},
-    }
+/// When to look again after a pass: as the plan says, or sooner to publish a status that waits until `due`.
+///
+/// # Errors
+/// What is missing, where the queue's growing pause is asked for.
+pub fn then<N, W: Waiting>(next: &Next<N>, due: Option<Timestamp>, waiting: &[W]) -> Result<Then, Error> {
+    let planned = match next {
+        Next::Retry => {
+            return Err(Error::Missing(waiting.first().map(Waiting::detail).unwrap_or_default()));
+        }
+        Next::At(time) => Some(*time),
+        // Whatever there was to look up was looked up before.
+        Next::OnChange | Next::Look(_) => None,
+    };
+    let earlier = [planned, due].into_iter().flatten().min();
+    Ok(earlier.map_or(Then::OnChange, Then::At))
 }
 
 /// Decides, looking up what the decision asks for.
@@ -151,7 +162,7 @@ async fn settle<C: Controller>(
         let plan = C::decide(seen);
         match plan.next {
             Next::Look(need) => C::look(cx, need, seen).await?,
-            Next::OnChange | Next::At(_) => return Ok(plan),
+            Next::OnChange | Next::At(_) | Next::Retry => return Ok(plan),
         }
     }
 }
@@ -164,18 +175,17 @@ async fn publish<C: Controller>(
     plan: &Plan<C::Status, C::Waiting, C::Need>,
 ) -> Result<(), Error> {
     gathering.settled(key);
-    if let Some(first) = plan.waiting.first() {
-        tracing::debug!(controller = C::NAME, object = %key, reason = first.reason(), "{}", first.message());
+    let sent = match &plan.status {
+        Some(status) => act::publish_status::<C::Kind, _>(cx, C::MANAGER, key, status).await?,
+        None => false,
+    };
+    let Some(first) = plan.waiting.first() else { return Ok(()) };
+    // Conditions with this reason say that the log knows more.
+    match sent && first.reason() == reason::INTERNAL_ERROR {
+        true => tracing::warn!(controller = C::NAME, object = %key, "{}", first.detail()),
+        false => {
+            tracing::debug!(controller = C::NAME, object = %key, reason = first.reason(), "{}", first.detail());
+        }
     }
-    match &plan.status {
-        Some(status) => act::publish_status::<C::Kind, _>(cx, C::MANAGER, key, status).await,
-        None => Ok(()),
-    }
-}
-
-fn when<N>(next: Next<N>) -> Next {
-    match next {
-        Next::At(time) => Next::At(time),
-        Next::OnChange | Next::Look(_) => Next::OnChange,
-    }
+    Ok(())
 }

@@ -24,6 +24,9 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// Something is missing that no event announces.
+    #[error("{0}")]
+    Missing(String),
     /// Keys or certificates cannot be made.
     #[error(transparent)]
     Pki(#[from] runtime::pki::PkiError),

@@ -195,17 +195,9 @@ pub fn run<C: Controller>(
     let gathering = Arc::new(Gathering::default());
     let each = move |key: Key| {
         let (cx, gathering) = (cx.clone(), Arc::clone(&gathering));
-        async move { reconcile::<C>(&cx, &gathering, &key).await.map(loop_next) }
+        async move { reconcile::<C>(&cx, &gathering, &key).await }
     };
     Ok(tokio::spawn(Loop::new(C::NAME, queue, clock).run(each, shutdown.clone())))
-}
-
-fn loop_next(next: decide::plan::Next) -> runtime::controller::Next {
-    match next {
-        decide::plan::Next::At(time) => runtime::controller::Next::At(time),
-        decide::plan::Next::OnChange => runtime::controller::Next::OnChange,
-        decide::plan::Next::Look(never) => match never {},
-    }
 }
 
 /// The uids of all owners.

@@ -43,16 +43,21 @@ pub enum Next<N = Never> {
     OnChange,
     /// At this time, or earlier when something changes. Only for things that no event announces (expiry, time-outs).
     At(Timestamp),
+    /// After a pause that grows each time, or earlier when something changes. Only for what somebody has to bring and no event
+    /// announces, such as a Secret that is not watched. The first thing that is waited for says what that is.
+    Retry,
     /// At once, after one costly fact was looked up. A look always records an answer, so no need is asked twice.
     Look(N),
 }
 
 impl<N> Next<N> {
-    /// The earlier of two times to decide again; a look comes before everything.
+    /// The earlier of two times to decide again; a look comes before everything, and what is retried is not forgotten for a
+    /// time that may be far off.
     #[must_use]
     pub fn sooner(self, other: Self) -> Self {
         match (self, other) {
             (Next::Look(need), _) | (_, Next::Look(need)) => Next::Look(need),
+            (Next::Retry, _) | (_, Next::Retry) => Next::Retry,
             (Next::At(a), Next::At(b)) => Next::At(a.min(b)),
             (Next::At(time), Next::OnChange) | (Next::OnChange, Next::At(time)) => Next::At(time),
             (Next::OnChange, Next::OnChange) => Next::OnChange,
@@ -71,6 +76,17 @@ pub trait Waiting: fmt::Debug {
     fn reason(&self) -> &'static str;
     /// The sentence for people.
     fn message(&self) -> String;
+    /// What the log says. More than the message where that has to be in somebody else's words, which may only point here.
+    fn detail(&self) -> String {
+        self.message()
+    }
+}
+
+/// Why nothing goes on while a kind cannot be read: what the log says of it.
+pub fn unreadable(kind: &str) -> String {
+    format!(
+        "{kind} is not defined, or in no version that fulfils a contract: what there is of it cannot be seen"
+    )
 }
 
 /// Which object, as a client addresses it.

@@ -87,16 +87,25 @@ fn follow_references(cx: &Context, queue: &Queue, machines: Store<Machine>) {
     });
 }
 
-/// A definition that comes, goes or begins to be served wakes the Machines that refer to its kind. That is rare: all Machines
-/// may be looked through for it.
+/// A definition that comes, goes or begins to be served wakes the Machines that refer to its kind, or wait for their control
+/// plane to be readable. That is rare: all Machines may be looked through for it.
 fn follow_definitions(cx: &Context, queue: &Queue, machines: Store<Machine>) -> Result<(), Error> {
     let queue = queue.clone();
+    let clusters = cx.kind::<Cluster>()?;
+    let control_plane = move |machine: &Machine| {
+        machine.metadata.deletion_timestamp.as_ref()?;
+        let namespace = machine.metadata.namespace.as_deref().unwrap_or_default();
+        clusters.get(&Key::new(namespace, &machine.spec.cluster_name))?.spec.control_plane_ref.clone()
+    };
     cx.kind::<Definition>()?.observe(move |old, new, priority| {
         let Some(definition) = new.or(old).filter(|_| priority != Priority::Resync) else { return };
         for machine in machines.list("") {
             let spec = &machine.spec;
             let references = [spec.bootstrap.config_ref.as_ref(), Some(&spec.infrastructure_ref)];
-            if references.into_iter().flatten().any(|reference| observe::is_of(reference, definition)) {
+            let mut references = references.into_iter().flatten();
+            if references.any(|reference| observe::is_of(reference, definition))
+                || control_plane(&machine).is_some_and(|reference| observe::is_of(&reference, definition))
+            {
                 queue.add(Key::of(&machine.metadata), priority);
             }
         }

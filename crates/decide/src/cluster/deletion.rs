@@ -90,20 +90,20 @@ fn line<'a>(what: &str, objects: impl Iterator<Item = &'a ObjectMeta>) -> Option
 
 fn control_plane(seen: &Observed) -> Option<Step> {
     let kind = &seen.cluster.spec.control_plane_ref.as_ref()?.kind;
-    gone(&seen.control_plane, Waiting::ControlPlaneDeletion(kind.clone()))
+    gone(&seen.control_plane, kind, Waiting::ControlPlaneDeletion(kind.clone()))
 }
 
 fn infrastructure(seen: &Observed) -> Option<Step> {
     let kind = &seen.cluster.spec.infrastructure_ref.as_ref()?.kind;
-    gone(&seen.infrastructure, Waiting::InfrastructureDeletion(kind.clone()))
+    gone(&seen.infrastructure, kind, Waiting::InfrastructureDeletion(kind.clone()))
 }
 
 /// Has an object deleted and waits until it is gone. A kind that cannot be read, even one that is not defined, may still have
 /// something to show for it: its definition may be on its way back.
-fn gone(object: &Referenced, waiting: Waiting) -> Option<Step> {
+fn gone(object: &Referenced, kind: &str, waiting: Waiting) -> Option<Step> {
     match object {
         Referenced::Unset | Referenced::Missing => None,
-        Referenced::UnknownKind => Some((Waiting::Unreadable, Vec::new())),
+        Referenced::UnknownKind => Some((Waiting::Unreadable(kind.to_owned()), Vec::new())),
         Referenced::Found(..) if object.is_deleting() => Some((waiting, Vec::new())),
         Referenced::Found(value, _) => {
             let uid = Some(object.uid().to_owned()).filter(|uid| !uid.is_empty());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::conditions::get;
 use crate::machine::Connection;
-use crate::plan::{Action, Write};
+use crate::plan::{Action, Waiting as _, Write};
 use crate::referenced::Referenced;
 
 const NOW: &str = "2026-01-01T00:10:00Z";
@@ -281,6 +281,33 @@ fn workers_go_first_then_control_plane_then_infrastructure() {
     let plan = decide(&seen);
     assert_eq!(described(&plan), ["patch Cluster ns/c: nothing of it is left"]);
     assert_eq!(plan.status, None);
+}
+
+#[test]
+fn a_cluster_whose_parts_were_never_there_goes_at_once() {
+    let mut seen = seen();
+    delete(&mut seen);
+    (seen.control_plane, seen.infrastructure) = (Referenced::Missing, Referenced::Missing);
+    assert_eq!(described(&decide(&seen)), ["patch Cluster ns/c: nothing of it is left"]);
+}
+
+#[test]
+fn a_definition_that_is_gone_takes_nothing_with_it_that_a_cluster_still_owns() {
+    let mut seen = complete();
+    delete(&mut seen);
+    for (control_plane, infrastructure, kind) in
+        [(Referenced::UnknownKind, infra(), "Plane"), (Referenced::Missing, Referenced::UnknownKind, "Infra")]
+    {
+        (seen.control_plane, seen.infrastructure) = (control_plane, infrastructure);
+        let plan = decide(&seen);
+        assert_eq!(described(&plan), Vec::<String>::new());
+        assert_eq!(
+            told(&plan, "Deleting"),
+            ("True", "InternalError", "Please check controller logs for errors")
+        );
+        assert_eq!(plan.waiting, [Waiting::Unreadable(kind.to_owned())]);
+        assert!(plan.waiting[0].detail().starts_with(&format!("{kind} is not defined")));
+    }
 }
 
 #[test]

@@ -24,8 +24,8 @@ pub enum Waiting {
     ControlPlaneDeletion(String),
     /// The infrastructure to go, of this kind.
     InfrastructureDeletion(String),
-    /// The kind of a reference cannot be read.
-    Unreadable,
+    /// The kind of a reference, this one, cannot be read.
+    Unreadable(String),
     /// Nothing of ours: other finalizers.
     Completed,
 }
@@ -40,7 +40,7 @@ impl plan::Waiting for Waiting {
             Waiting::Workers(_) => reason::WAITING_FOR_WORKERS_DELETION,
             Waiting::ControlPlaneDeletion(_) => reason::WAITING_FOR_CONTROL_PLANE_DELETION,
             Waiting::InfrastructureDeletion(_) => reason::WAITING_FOR_INFRASTRUCTURE_DELETION,
-            Waiting::Unreadable => reason::INTERNAL_ERROR,
+            Waiting::Unreadable(_) => reason::INTERNAL_ERROR,
             Waiting::Completed => reason::DELETION_COMPLETED,
         }
     }
@@ -58,8 +58,15 @@ impl plan::Waiting for Waiting {
             Waiting::ControlPlaneDeletion(kind) | Waiting::InfrastructureDeletion(kind) => {
                 format!("Waiting for {kind} to be deleted")
             }
-            Waiting::Unreadable => SEE_LOG.to_owned(),
+            Waiting::Unreadable(_) => SEE_LOG.to_owned(),
             Waiting::Completed => "Deletion completed".to_owned(),
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Waiting::Unreadable(kind) => plan::unreadable(kind),
+            _ => self.message(),
         }
     }
 }

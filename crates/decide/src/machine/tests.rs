@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::testing::{change, config, deleting, fresh, node, object, running, server};
 use super::*;
 use crate::conditions::get;
-use crate::plan::{Action, Next, Write};
+use crate::plan::{Action, Next, Waiting as _, Write};
 use crate::referenced::Referenced;
 
 fn described(plan: &MachinePlan) -> Vec<String> {
@@ -249,6 +249,37 @@ fn a_node_is_cordoned_and_its_pods_evicted_after_it_is_known_that_they_may() {
 }
 
 #[test]
+fn pods_of_a_node_that_is_not_heard_of_get_a_second_and_are_not_waited_for() {
+    let mut seen = deleting();
+    let mut silent = node();
+    silent.status.as_mut().unwrap().conditions.as_mut().unwrap()[0].status = "Unknown".to_owned();
+    seen.node = NodeView::Found(Arc::new(silent));
+    let mut leaving = pod("b");
+    leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:09:58Z");
+    with_pods(&mut seen, &[pod("a"), leaving]);
+    seen.refused_evictions = Some(Looked::Known(BTreeMap::new()));
+    let graces = |seen: &Observed| -> Vec<Option<u32>> {
+        let actions = decide(seen).actions.into_iter();
+        let grace = |action| match action {
+            Action::Workload { write: Write::Evict { grace_period_seconds, .. }, .. } => {
+                Some(grace_period_seconds)
+            }
+            _ => None,
+        };
+        actions.filter_map(grace).collect()
+    };
+    assert_eq!(graces(&seen), [Some(1)]);
+    // Nobody reports that such a Pod has ended, and volumes cannot be detached from such a Node.
+    let leaving = seen.pods.as_mut().unwrap();
+    let Looked::Known(pods) = leaving else { panic!("no Pods") };
+    pods.pods.remove(0);
+    assert!(described(&decide(&seen)).contains(&"delete Server ns/m: its Machine is deleted".to_owned()));
+    seen.node = NodeView::Found(Arc::new(node()));
+    with_pods(&mut seen, &[pod("a")]);
+    assert_eq!(graces(&seen), [None]);
+}
+
+#[test]
 fn a_drain_that_takes_too_long_is_given_up() {
     let mut seen = deleting();
     with_pods(&mut seen, &[pod("a")]);
@@ -314,4 +345,27 @@ fn an_unknown_kind_is_not_an_object_that_is_gone() {
     let plan = decide(&seen);
     assert_eq!(described(&plan), Vec::<String>::new());
     assert_eq!(told(&plan, "Deleting"), ("True", "InternalError", "Please check controller logs for errors"));
+    assert!(plan.waiting[0].detail().starts_with("Server is not defined"));
+    (seen.infrastructure, seen.bootstrap) = (Referenced::Missing, Referenced::UnknownKind);
+    assert_eq!(decide(&seen).waiting, [Waiting::Unreadable("Config".to_owned())]);
+}
+
+#[test]
+fn a_node_is_not_left_to_itself_because_its_control_plane_cannot_be_read() {
+    let mut seen = deleting();
+    let cluster = Arc::make_mut(seen.cluster.as_mut().unwrap());
+    cluster.spec.control_plane_ref =
+        serde_json::from_value(json!({"apiGroup": "p.io", "kind": "Plane", "name": "c"})).unwrap();
+    seen.surroundings =
+        Surroundings { control_plane: Referenced::UnknownKind, active_control_plane_machines: 0 };
+    let plan = decide(&seen);
+    assert_eq!(plan.waiting, [Waiting::Unreadable("Plane".to_owned())]);
+    assert_eq!(told(&plan, "Deleting"), ("True", "InternalError", "Please check controller logs for errors"));
+    // A control plane that is known not to be there is not waited for, and with the whole cluster no Node matters.
+    seen.surroundings.control_plane = Referenced::Missing;
+    assert_eq!(described(&decide(&seen)), ["delete Server ns/m: its Machine is deleted"]);
+    seen.surroundings.control_plane = Referenced::UnknownKind;
+    let cluster = Arc::make_mut(seen.cluster.as_mut().unwrap());
+    cluster.metadata.deletion_timestamp = seen.machine.metadata.deletion_timestamp.clone();
+    assert_eq!(described(&decide(&seen)), ["delete Server ns/m: its Machine is deleted"]);
 }

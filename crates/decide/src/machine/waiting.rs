@@ -37,8 +37,8 @@ pub enum Waiting {
     InfrastructureDeletion(String),
     /// The bootstrap object, of this kind, to go.
     BootstrapDeletion(String),
-    /// The kind of a reference cannot be read.
-    Unreadable,
+    /// The kind of a reference, this one, cannot be read.
+    Unreadable(String),
     /// The Node to go; it could not be deleted.
     NodeDeletion,
     /// Nothing of ours: other finalizers.
@@ -48,7 +48,7 @@ pub enum Waiting {
 impl plan::Waiting for Waiting {
     fn reason(&self) -> &'static str {
         match self {
-            Waiting::Cluster | Waiting::ForeignOwner(_) | Waiting::Unreadable => reason::INTERNAL_ERROR,
+            Waiting::Cluster | Waiting::ForeignOwner(_) | Waiting::Unreadable(_) => reason::INTERNAL_ERROR,
             Waiting::BootstrapData(_) => reason::WAITING_FOR_BOOTSTRAP_DATA,
             Waiting::Infrastructure(_) => reason::NOT_PROVISIONED,
             Waiting::Node(_) => reason::NODE_DOES_NOT_EXIST,
@@ -87,11 +87,18 @@ impl plan::Waiting for Waiting {
             Waiting::InfrastructureDeletion(kind) | Waiting::BootstrapDeletion(kind) => {
                 format!("Waiting for {kind} to be deleted")
             }
-            Waiting::Unreadable => SEE_LOG.to_owned(),
+            Waiting::Unreadable(_) => SEE_LOG.to_owned(),
             Waiting::NodeDeletion => {
                 "Error deleting Node, please check controller logs for errors".to_owned()
             }
             Waiting::Completed => "Deletion completed".to_owned(),
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Waiting::Unreadable(kind) => plan::unreadable(kind),
+            _ => self.message(),
         }
     }
 }

@@ -6,9 +6,10 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use api::Kind as _;
+use controllers::controller::then;
 use controllers::gathering::Gathering;
 use controllers::{Context, act};
-use decide::plan::{Action, Never, Next, Plan, Waiting};
+use decide::plan::{Action, Never, Plan, Waiting};
 use jiff::Timestamp;
 use machinery::gvk::GroupVersionKind;
 use runtime::cache::{Object, Store};
@@ -195,7 +196,7 @@ async fn reconcile<P: Provider>(
                 publish::<P>(site, key, &plan).await?;
             }
             performed?;
-            return Ok(earlier(when(plan.next), due));
+            return Ok(then(&plan.next, due, &plan.waiting)?);
         }
     }
     Err(controllers::Error::Restless { controller: P::NAME, key: key.to_string(), wanted: String::new() }
@@ -221,15 +222,6 @@ fn waits_until<P: Provider>(
         None => gathering.begin(key, now),
     };
     Ok(Some(due).filter(|due| *due > now))
-}
-
-fn earlier(next: runtime::controller::Next, due: Option<Timestamp>) -> runtime::controller::Next {
-    use runtime::controller::Next::{At, OnChange};
-    match (next, due) {
-        (At(time), Some(due)) => At(time.min(due)),
-        (OnChange, Some(due)) => At(due),
-        (next, None) => next,
-    }
 }
 
 /// Carries out the steps in order. What was done in the cloud is on disk before the management API hears of it.
@@ -269,14 +261,6 @@ async fn publish<P: Provider>(
     match site.cx.writer.publish_status(&site.store, key, P::MANAGER, status).await {
         Err(error) if error.is_not_found() => Ok(()),
         other => Ok(other.map(|_| ())?),
-    }
-}
-
-fn when(next: Next) -> runtime::controller::Next {
-    match next {
-        Next::At(time) => runtime::controller::Next::At(time),
-        Next::OnChange => runtime::controller::Next::OnChange,
-        Next::Look(never) => match never {},
     }
 }
 

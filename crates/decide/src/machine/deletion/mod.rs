@@ -1,15 +1,18 @@
 //! Taking a Machine down, step by step.
 //!
 //! ```text
-//!  1  hooks before draining are gone        \
-//!  2  the Node is drained                    > only if the Node outlives the Machine's cluster
-//!  3  volumes are detached                  /
-//!  4  hooks before termination are gone
-//!  5  the infrastructure object is gone
-//!  6  the bootstrap object is gone
-//!  7  the Node is gone                         as 1 to 3
-//!  8  the finalizer goes
+//!  1  the control plane can be read
+//!  2  hooks before draining are gone
+//!  3  the Node is drained
+//!  4  volumes are detached
+//!  5  hooks before termination are gone
+//!  6  the infrastructure object is gone
+//!  7  the bootstrap object is gone
+//!  8  the Node is gone
+//!  9  the finalizer goes
 //! ```
+//!
+//! The steps about the Node, 1 to 4 and 8, are taken only where a cluster stays that has to do without it.
 //!
 //! Every pass begins at the first step. A step that is done says so each time, so whatever was interrupted is found again.
 
@@ -69,7 +72,8 @@ struct Course<'a> {
 }
 
 /// The steps, in order; `None` means done, or not needed.
-const STEPS: [fn(&mut Course<'_>) -> Option<Step>; 8] = [
+const STEPS: [fn(&mut Course<'_>) -> Option<Step>; 9] = [
+    readable_control_plane,
     pre_drain_hooks,
     drain::drain,
     volumes::detach,
@@ -110,6 +114,17 @@ fn becomes_long(seen: &Observed) -> Next<Need> {
     let since = seen.machine.metadata.deletion_timestamp.as_ref();
     let time = since.and_then(|since| since.0.checked_add(LONG).ok());
     time.filter(|time| *time > seen.now).map_or(Next::OnChange, Next::At)
+}
+
+/// Whether the Node matters depends on the control plane. If that cannot be read, a Node with Pods on it might be left to
+/// itself.
+fn readable_control_plane(course: &mut Course<'_>) -> Option<Step> {
+    let seen = course.seen;
+    let cluster = seen.cluster.as_ref().filter(|cluster| cluster.metadata.deletion_timestamp.is_none())?;
+    let reference = cluster.spec.control_plane_ref.as_ref()?;
+    let matters = seen.node_name().is_some();
+    let is_unknown = matches!(seen.surroundings.control_plane, Referenced::UnknownKind);
+    (matters && is_unknown).then(|| Step::wait(Waiting::Unreadable(reference.kind.clone())))
 }
 
 /// The Node, if its end has to be orderly: there is one, and a cluster that it leaves behind.
@@ -189,25 +204,27 @@ fn pre_terminate_hooks(course: &mut Course<'_>) -> Option<Step> {
 
 fn infrastructure(course: &mut Course<'_>) -> Option<Step> {
     let kind = &course.seen.machine.spec.infrastructure_ref.kind;
-    gone(&course.seen.infrastructure, Waiting::InfrastructureDeletion(kind.clone()), "its Machine is deleted")
+    gone(&course.seen.infrastructure, kind, Waiting::InfrastructureDeletion(kind.clone()))
 }
 
 fn bootstrap(course: &mut Course<'_>) -> Option<Step> {
     let config = course.seen.machine.spec.bootstrap.config_ref.as_ref()?;
-    let waiting = Waiting::BootstrapDeletion(config.kind.clone());
-    gone(&course.seen.bootstrap, waiting, "its Machine is deleted")
+    gone(&course.seen.bootstrap, &config.kind, Waiting::BootstrapDeletion(config.kind.clone()))
 }
 
 /// Has an object deleted and waits until it is gone. A kind that cannot be read, even one that is not defined, may still have
 /// something to show for it: its definition may be on its way back.
-fn gone(object: &Referenced, waiting: Waiting, why: &str) -> Option<Step> {
+fn gone(object: &Referenced, kind: &str, waiting: Waiting) -> Option<Step> {
     match object {
         Referenced::Unset | Referenced::Missing => None,
-        Referenced::UnknownKind => Some(Step::wait(Waiting::Unreadable)),
+        Referenced::UnknownKind => Some(Step::wait(Waiting::Unreadable(kind.to_owned()))),
         Referenced::Found(..) if object.is_deleting() => Some(Step::wait(waiting)),
         Referenced::Found(value, _) => {
             let uid = Some(object.uid().to_owned()).filter(|uid| !uid.is_empty());
-            Some(Step::act(waiting, Action::delete(ObjectRef::of_value(value), uid, why)))
+            Some(Step::act(
+                waiting,
+                Action::delete(ObjectRef::of_value(value), uid, "its Machine is deleted"),
+            ))
         }
     }
 }
