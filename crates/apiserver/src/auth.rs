@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use machinery::status::Status;
 
-/// Who sent a request. Put it into the extensions of a request to say so; [`crate::serve`] does it from the client
-/// certificate.
+/// Who sent a request. Whoever accepts connections puts it into the extensions of each request, in the usual case as the
+/// [subject](User::of_subject) of the client's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// User name.
@@ -22,6 +22,12 @@ impl User {
     pub fn new(name: &str, groups: impl IntoIterator<Item = String>) -> Self {
         let groups: Vec<String> = groups.into_iter().chain(["system:authenticated".to_owned()]).collect();
         Self { name: name.into(), groups: groups.into() }
+    }
+
+    /// The user that a verified client certificate names: its common name, its organizations as groups. A certificate
+    /// without a common name names nobody.
+    pub fn of_subject(common_name: &str, organizations: impl IntoIterator<Item = String>) -> Self {
+        if common_name.is_empty() { Self::anonymous() } else { Self::new(common_name, organizations) }
     }
 
     /// Somebody who has not said who they are.

@@ -8,14 +8,14 @@
 //!
 //! One implementation serves a management plane (durable, TLS, `kubectl` and Go clients) and thousands of simulated
 //! clusters (in memory, clients in the same process). [`ApiServer`] is a [`tower::Service`]: give it to a client
-//! directly, or let [`serve`] put it behind streams with TLS.
+//! directly, or to whoever serves connections, with the [`auth::User`] of each among the request's extensions.
 //!
 //! Objects are stored as the bytes that clients read, resource version included: reading copies no tree, and a write
 //! parses the stored object once and encodes once. Kinds are data ([`kinds::Kind`]): the built-in ones are rows of an
 //! embedded file, custom ones are made from their definitions at run time.
 //!
 //! Deliberately absent: no kind by name outside of the embedded tables and their few strategies; no ambient time or
-//! randomness ([`Clock`] and [`Identifiers`] are given); no protobuf bodies; no conversion webhooks; no rules in CEL;
+//! randomness ([`Clock`] and [`Identifiers`] are given); no sockets and no TLS; no protobuf bodies; no conversion webhooks; no rules in CEL;
 //! no RBAC (only [`auth::Authorizer`], where it would go).
 
 pub mod admission;
@@ -39,7 +39,6 @@ mod reader;
 mod request;
 mod router;
 mod select;
-mod serve;
 mod server;
 mod strategic;
 mod subresource;
@@ -53,7 +52,6 @@ pub use machinery::status::Status;
 pub use object::{Head, HeadMetadata, Owner};
 pub use reader::Reader;
 pub use request::Query;
-pub use serve::{Accept, serve, serve_stream};
 pub use server::{ApiServer, BuildError, Builder, ServerVersion};
 
 /// A refused request: the Status that says why.

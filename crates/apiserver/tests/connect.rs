@@ -8,7 +8,9 @@ use apiserver::{ApiServer, Body, Identifiers};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -52,7 +54,14 @@ async fn server() -> ApiServer {
 
 async fn connect(server: ApiServer, user: User) -> hyper::client::conn::http1::SendRequest<Full<Bytes>> {
     let (near, far) = tokio::io::duplex(64 * 1024);
-    tokio::spawn(apiserver::serve_stream(server, far, user));
+    let service =
+        tower::ServiceExt::<Request<Incoming>>::map_request(server, move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(user.clone());
+            request
+        });
+    let serving = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(far), TowerToHyperService::new(service));
+    tokio::spawn(async move { serving.with_upgrades().await.unwrap() });
     let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(near)).await.unwrap();
     tokio::spawn(async move { connection.with_upgrades().await.unwrap() });
     sender

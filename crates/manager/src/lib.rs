@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: logic to test beyond wiring.
 
+mod address;
 mod admission;
 mod authority;
 mod data;

@@ -3,13 +3,19 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use apiserver::auth::User;
+use http::Request;
+use hyper::body::Incoming;
 use runtime::client::Client;
-use runtime::network::{Connection, Listener};
+use runtime::network::Listener;
+use runtime::serve::Peer;
 use runtime::shutdown::Shutdown;
 use store::{Database, OpenError, Options};
 use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
 
 use crate::Environment;
+use crate::address::{self, Machine};
 use crate::authority::{AuthorityError, Credentials};
 use crate::data::{DataDirectory, DataError, write_private};
 use crate::ground::{Ground, GroundError};
@@ -131,7 +137,7 @@ impl Plane {
             None => Credentials::in_memory(&environment.clock, &environment.entropy)?,
         };
         let listener = listen(&settings, directory.as_ref(), &environment).await?;
-        let address = listener.local_address().to_owned();
+        let listening = listener.local_address().to_owned();
         let (management, simulated) = match &directory {
             Some(directory) => (
                 Database::open(&directory.plane_database(), Options::default())?,
@@ -149,11 +155,12 @@ impl Plane {
             ),
             false => None,
         };
-        let kubeconfig = write_files(&settings, directory.as_ref(), &credentials, &address)?;
+        let kubeconfig = write_files(&settings, directory.as_ref(), &credentials, &listening)?;
+        let address = address::reachable(&listening);
         Ok(Self { ground, hands, client, address, kubeconfig, shutdown, serving, _directory: directory })
     }
 
-    /// `host:port` of the API.
+    /// `host:port` of the API, for clients on this machine.
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -215,44 +222,39 @@ fn serve(
     listener: Listener,
     shutdown: &Shutdown,
 ) -> Result<JoinHandle<()>, StartError> {
-    let host = listener
-        .local_address()
-        .rsplit_once(':')
-        .map_or("", |(host, _)| host)
-        .trim_matches(['[', ']'])
-        .to_owned();
-    let mut hosts = vec!["localhost", "127.0.0.1", "::1"];
-    if !hosts.contains(&host.as_str()) && !host.is_empty() {
-        hosts.push(&host);
-    }
-    let tls = credentials.server(&hosts)?;
+    let names = Machine::look().server_names(listener.local_address());
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let tls = credentials.server(&names)?;
     let (server, shutdown) = (ground.server.clone(), shutdown.clone());
     Ok(tokio::spawn(async move {
-        let ended =
-            apiserver::serve(server, Incoming(listener), tls, async move { shutdown.requested().await })
-                .await;
+        let service = server.map_request(known);
+        let ended = tokio::select! {
+            biased;
+            // Open connections, watches among them, end with the serving.
+            () = shutdown.requested() => return,
+            ended = runtime::serve::listener(listener, Some(tls), service) => ended,
+        };
         if let Err(error) = ended {
             tracing::error!(%error, "the management API is no longer served");
         }
     }))
 }
 
-/// A listener of the runtime, as the API server takes it.
-struct Incoming(Listener);
-
-impl apiserver::Accept for Incoming {
-    type Stream = Connection;
-
-    async fn accept(&mut self) -> io::Result<Connection> {
-        self.0.accept().await
-    }
+/// A request with the user that its connection's certificate names.
+fn known(mut request: Request<Incoming>) -> Request<Incoming> {
+    let certificate = request.extensions().get::<Peer>().and_then(|peer| peer.certificate.clone());
+    let user = certificate.map_or_else(User::anonymous, |certificate| {
+        User::of_subject(&certificate.common_name, certificate.organizations.iter().cloned())
+    });
+    request.extensions_mut().insert(user);
+    request
 }
 
 fn write_files(
     settings: &Settings,
     directory: Option<&DataDirectory>,
     credentials: &Credentials,
-    address: &str,
+    listening: &str,
 ) -> Result<Option<PathBuf>, StartError> {
     let write = |path: PathBuf, content: &str| {
         write_private(&path, content.as_bytes())
@@ -260,8 +262,8 @@ fn write_files(
         Ok::<_, StartError>(path)
     };
     if let Some(directory) = directory {
-        write(directory.address_file(), address)?;
+        write(directory.address_file(), listening)?;
     }
     let path = settings.kubeconfig.clone().or_else(|| directory.map(DataDirectory::kubeconfig));
-    path.map(|path| write(path, &credentials.kubeconfig(address)?)).transpose()
+    path.map(|path| write(path, &credentials.kubeconfig(&address::reachable(listening))?)).transpose()
 }

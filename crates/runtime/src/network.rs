@@ -5,7 +5,6 @@
 //! mix: the clock would run ahead while bytes are on their way.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +12,6 @@ use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
 /// How many bytes may be under way in one direction of a pipe: one full TLS record. A pipe grows to this only when used.
 const PIPE_CAPACITY_BYTES: usize = 16 * 1024;
@@ -76,32 +74,6 @@ impl Listener {
             },
         }
     }
-
-    /// Hands every connection to `handle` in a task of its own, until the listener fails. Dropping the returned future ends
-    /// the listener and the tasks with it, as a process that stops ends its connections.
-    pub async fn serve<F, Fut>(mut self, handle: F) -> io::Result<()>
-    where
-        F: Fn(Connection) -> Fut,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        let mut tasks = JoinSet::new();
-        loop {
-            match self.accept().await {
-                Ok(connection) => {
-                    // Those that are done are kept until somebody asks; new ones are a good moment.
-                    while tasks.try_join_next().is_some() {}
-                    tasks.spawn(handle(connection));
-                }
-                // One peer that went away while it was being accepted is no reason to stop listening.
-                Err(error) if is_about_one_peer(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-}
-
-fn is_about_one_peer(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted)
 }
 
 /// Real sockets.

@@ -181,6 +181,40 @@ fn a_taken_port_is_named() {
     assert!(refused.stderr.contains("hint: "), "{}", refused.stderr);
 }
 
+#[tokio::test]
+async fn one_that_listens_everywhere_tells_an_address_to_connect_to() {
+    let sandbox = Sandbox::new();
+    for (everywhere, here) in [("0.0.0.0:0", "127.0.0.1:"), ("[::]:0", "[::1]:")] {
+        if TcpListener::bind(everywhere).is_err() {
+            println!("skipped: nobody can listen on {everywhere} here");
+            continue;
+        }
+        let up = sandbox.up(["--controllers=none", "--in-memory", "--listen", everywhere]);
+        assert!(up.address.starts_with(here), "{}", up.address);
+        let kubeconfig = std::fs::read_to_string(&up.kubeconfig).unwrap();
+        assert!(kubeconfig.contains(&format!("https://{}", up.address)), "{everywhere}");
+        Api::connect(&up.kubeconfig).create_config_map("a").await.unwrap();
+    }
+}
+
+#[test]
+fn one_that_listens_everywhere_does_so_again() {
+    let sandbox = Sandbox::new();
+    let data = sandbox.path("data");
+    let up = sandbox.up([
+        OsStr::new("--controllers=none"),
+        OsStr::new("--listen=0.0.0.0:0"),
+        OsStr::new("--data-dir"),
+        data.as_os_str(),
+    ]);
+    let first = up.address.clone();
+    up.running.terminate();
+    assert_eq!(up.running.finish().code, Some(0));
+    let again = api_only(&sandbox, &data);
+    assert_eq!(again.address, first);
+    assert!(TcpListener::bind(first.replace("127.0.0.1", "0.0.0.0")).is_err());
+}
+
 #[test]
 fn a_damaged_store_is_refused_and_left_as_it_is() {
     let sandbox = Sandbox::new();
