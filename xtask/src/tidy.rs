@@ -1,7 +1,8 @@
 //! The house's own rules, checked as a test: which crate may use which, and what each crate must not contain.
 //!
-//! The table below is the arrow table of ARCHITECTURE.md. A manifest that draws another arrow fails the test, and so
-//! does an arrow in the table that no manifest draws any more.
+//! The table below is the arrow table of ARCHITECTURE.md, and both must say the same. A manifest that draws another arrow
+//! fails the test, and so does an arrow in the table that no manifest draws any more, and one in a manifest that no source
+//! follows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,12 +11,21 @@ use std::{fs, io};
 
 /// One crate: which of ours it may use, and what must not appear in its sources.
 struct House {
-    /// The crate's name, which is its folder below `crates/` as well.
+    /// The crate's name.
     name: &'static str,
     /// Crates of ours it may use.
     may_use: &'static [&'static str],
     /// Texts that must not appear in its sources outside tests, with the absence they would break.
     absent: &'static [Absence],
+}
+
+impl House {
+    /// Where its sources are.
+    fn sources(&self, root: &Path) -> PathBuf {
+        let folder =
+            if self.name == "xtask" { root.join("xtask") } else { root.join("crates").join(self.name) };
+        folder.join("src")
+    }
 }
 
 /// A promise of absence.
@@ -55,7 +65,7 @@ const PURE: &[Absence] = &[NO_ASYNC, NO_CLOCK, NO_CHANCE, NO_ENVIRONMENT, NO_IO,
 const HOUSES: &[House] = &[
     House { name: "machinery", may_use: &[], absent: PURE },
     House { name: "gotemplate", may_use: &[], absent: PURE },
-    House { name: "api", may_use: &["machinery", "gotemplate"], absent: PURE },
+    House { name: "api", may_use: &["machinery"], absent: PURE },
     House { name: "kubeadm", may_use: &["api", "gotemplate", "machinery"], absent: PURE },
     House {
         name: "decide",
@@ -73,17 +83,7 @@ const HOUSES: &[House] = &[
     },
     House {
         name: "providers",
-        may_use: &[
-            "api",
-            "apiserver",
-            "controllers",
-            "decide",
-            "etcd",
-            "kubeadm",
-            "machinery",
-            "runtime",
-            "store",
-        ],
+        may_use: &["api", "apiserver", "controllers", "decide", "etcd", "machinery", "runtime", "store"],
         absent: &[NO_CLOCK, NO_CHANCE],
     },
     House {
@@ -93,24 +93,11 @@ const HOUSES: &[House] = &[
     },
     House {
         name: "sim",
-        may_use: &[
-            "api",
-            "apiserver",
-            "controllers",
-            "decide",
-            "machinery",
-            "manager",
-            "providers",
-            "runtime",
-            "store",
-        ],
+        may_use: &["api", "apiserver", "machinery", "manager", "providers", "runtime", "store"],
         absent: &[NO_CLOCK, NO_CHANCE],
     },
-    House {
-        name: "cli",
-        may_use: &["api", "decide", "kubeadm", "machinery", "manager", "runtime"],
-        absent: &[],
-    },
+    House { name: "cli", may_use: &["machinery", "manager", "runtime"], absent: &[] },
+    House { name: "xtask", may_use: &["api"], absent: &[] },
 ];
 
 /// Files in which an ambient source is allowed, because they are the one place it enters the house.
@@ -137,49 +124,114 @@ pub fn report(root: &Path) -> Result<(), Box<dyn std::error::Error>> {
 /// # Errors
 /// When sources cannot be read or `cargo metadata` cannot be run.
 fn findings(root: &Path) -> io::Result<Vec<String>> {
-    let mut findings = arrows(root)?;
+    let manifests = manifests(root)?;
+    let mut findings = arrows(HOUSES, &manifests);
+    findings.extend(documented_otherwise(HOUSES, &fs::read_to_string(root.join("ARCHITECTURE.md"))?));
     for house in HOUSES {
-        let sources = root.join("crates").join(house.name).join("src");
+        let sources = house.sources(root);
         findings.extend(opening(&sources)?);
-        for file in rust_files(&sources)? {
-            findings.extend(absences(root, house, &file)?);
+        let files = rust_files(&sources)?;
+        for file in &files {
+            findings.extend(absences(root, house, file)?);
+        }
+        if let Some(manifest) = manifests.get(house.name) {
+            findings.extend(unfollowed(house.name, &manifest.dependencies, &files)?);
         }
     }
     findings.sort();
     Ok(findings)
 }
 
-/// Compares what the manifests draw with the table.
-fn arrows(root: &Path) -> io::Result<Vec<String>> {
-    let drawn = drawn_arrows(root)?;
-    let allowed: BTreeMap<&str, BTreeSet<&str>> =
-        HOUSES.iter().map(|house| (house.name, house.may_use.iter().copied().collect())).collect();
+/// What one manifest says, development left out.
+struct Manifest {
+    /// Everything it depends on.
+    dependencies: BTreeSet<String>,
+    /// Those of them that are crates of ours.
+    arrows: BTreeSet<String>,
+}
+
+/// Compares what the manifests draw with the table, both ways.
+fn arrows(houses: &[House], manifests: &BTreeMap<String, Manifest>) -> Vec<String> {
     let mut findings = Vec::new();
-    for (name, uses) in &drawn {
-        if name == "xtask" {
-            continue;
-        }
-        let Some(may_use) = allowed.get(name.as_str()) else {
+    for (name, Manifest { arrows, .. }) in manifests {
+        let Some(house) = houses.iter().find(|house| house.name == name) else {
             findings.push(format!("crate {name} is not in the arrow table"));
             continue;
         };
-        for used in uses.iter().filter(|used| !may_use.contains(used.as_str())) {
+        for used in arrows.iter().filter(|used| !house.may_use.contains(&used.as_str())) {
             findings.push(format!("crate {name} uses {used}, which the arrow table does not allow"));
         }
-    }
-    for (name, uses) in &drawn {
-        for used in uses.iter().filter(|used| used.as_str() == "xtask") {
-            findings.push(format!("crate {name} depends on {used}; nothing may"));
+        for promised in house.may_use.iter().filter(|promised| !arrows.contains(**promised)) {
+            findings.push(format!("the arrow table lets {name} use {promised}, which it does not"));
         }
     }
-    for name in allowed.keys().filter(|name| !drawn.contains_key(**name)) {
-        findings.push(format!("the arrow table names crate {name}, which is not there"));
+    for house in houses.iter().filter(|house| !manifests.contains_key(house.name)) {
+        findings.push(format!("the arrow table names crate {}, which is not there", house.name));
     }
-    Ok(findings)
+    findings
 }
 
-/// The workspace's own dependencies, development ones left out, by crate.
-fn drawn_arrows(root: &Path) -> io::Result<BTreeMap<String, BTreeSet<String>>> {
+/// Compares the arrow table with the one that people read.
+fn documented_otherwise(houses: &[House], document: &str) -> Vec<String> {
+    let mut shown = documented_arrows(document);
+    let mut findings = Vec::new();
+    for house in houses {
+        let may_use: BTreeSet<&str> = house.may_use.iter().copied().collect();
+        match shown.remove(house.name) {
+            None => findings.push(format!("ARCHITECTURE.md: the table has no row for {}", house.name)),
+            Some(shown) if shown != may_use => findings.push(format!(
+                "ARCHITECTURE.md: {} may use {may_use:?}, but the table says {shown:?}",
+                house.name
+            )),
+            Some(_) => {}
+        }
+    }
+    findings.extend(shown.keys().map(|name| format!("ARCHITECTURE.md: the table has a row for {name}")));
+    findings
+}
+
+/// Rows of the form ``| `name` | what it is | used, used | what is absent |``.
+fn documented_arrows(document: &str) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut rows = BTreeMap::new();
+    for line in document.lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let ["", name, _, uses, _, ""] = cells.as_slice() else { continue };
+        let Some(name) = name.strip_prefix('`').and_then(|name| name.strip_suffix('`')) else { continue };
+        let uses = uses.split(',').map(str::trim).filter(|used| !matches!(*used, "-" | "")).collect();
+        rows.insert(name, uses);
+    }
+    rows
+}
+
+/// Dependencies that no product line of the crate names.
+fn unfollowed(name: &str, dependencies: &BTreeSet<String>, files: &[PathBuf]) -> io::Result<Vec<String>> {
+    let mut missing: BTreeSet<&str> = dependencies.iter().map(String::as_str).collect();
+    for file in files.iter().filter(|file| !is_test_file(file)) {
+        let text = fs::read_to_string(file)?;
+        let lines: Vec<&str> = product_lines(&text).map(|(_, line)| line).collect();
+        missing.retain(|dependency| !lines.iter().any(|line| names(line, &dependency.replace('-', "_"))));
+    }
+    Ok(missing
+        .into_iter()
+        .map(|used| format!("crate {name} depends on {used}, which its sources do not name"))
+        .collect())
+}
+
+/// Whether a line names a crate, rather than a module of the same name somewhere below another.
+fn names(line: &str, name: &str) -> bool {
+    let continues = |before: char| before.is_alphanumeric() || matches!(before, '_' | ':' | '>');
+    line.match_indices(name).any(|(start, _)| {
+        let before = line.get(..start).unwrap_or_default();
+        // `::name` is a crate's for certain.
+        let before = before.strip_suffix("::").unwrap_or(before);
+        let after = line.get(start + name.len()..).unwrap_or_default();
+        !before.ends_with(continues)
+            && (after.starts_with("::") || line.trim_start() == format!("use {name};"))
+    })
+}
+
+/// The manifests of the workspace's own crates, by crate.
+fn manifests(root: &Path) -> io::Result<BTreeMap<String, Manifest>> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
         .current_dir(root)
@@ -190,13 +242,14 @@ fn drawn_arrows(root: &Path) -> io::Result<BTreeMap<String, BTreeSet<String>>> {
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).map_err(io::Error::other)?;
     let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let names: BTreeSet<String> = packages.iter().map(|package| text(&package["name"])).collect();
-    let uses = |package: &serde_json::Value| {
+    let ours: BTreeSet<String> = packages.iter().map(|package| text(&package["name"])).collect();
+    let manifest = |package: &serde_json::Value| {
         let dependencies = package["dependencies"].as_array().cloned().unwrap_or_default();
         let normal = dependencies.iter().filter(|dependency| dependency["kind"].is_null());
-        normal.map(|dependency| text(&dependency["name"])).filter(|name| names.contains(name)).collect()
+        let dependencies: BTreeSet<String> = normal.map(|dependency| text(&dependency["name"])).collect();
+        Manifest { arrows: dependencies.intersection(&ours).cloned().collect(), dependencies }
     };
-    Ok(packages.iter().map(|package| (text(&package["name"]), uses(package))).collect())
+    Ok(packages.iter().map(|package| (text(&package["name"]), manifest(package))).collect())
 }
 
 /// Every crate says in its first lines what it is and what is deliberately absent.
@@ -277,6 +330,58 @@ mod tests {
         let findings = findings(&root().canonicalize()?)?;
         assert!(findings.is_empty(), "{}", findings.join("\n"));
         Ok(())
+    }
+
+    const TABLE: &[House] = &[
+        House { name: "ground", may_use: &[], absent: &[] },
+        House { name: "wall", may_use: &["ground", "door"], absent: &[] },
+    ];
+
+    fn manifest(dependencies: &[&str]) -> Manifest {
+        let set = || dependencies.iter().map(|name| (*name).to_owned()).collect();
+        Manifest { dependencies: set(), arrows: set() }
+    }
+
+    #[test]
+    fn arrows_are_compared_both_ways() {
+        let manifests = [
+            ("ground".to_owned(), manifest(&["wall"])),
+            ("wall".to_owned(), manifest(&["ground"])),
+            ("roof".to_owned(), manifest(&[])),
+        ];
+        let findings = arrows(TABLE, &manifests.into_iter().collect());
+        assert_eq!(
+            findings,
+            [
+                "crate ground uses wall, which the arrow table does not allow",
+                "crate roof is not in the arrow table",
+                "the arrow table lets wall use door, which it does not",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_table_that_people_read_is_the_same() {
+        let same = "| `ground` | a | - | b |\n| `wall` | a | ground, door | b |\n| `other` | table |\n";
+        assert_eq!(documented_otherwise(TABLE, same), [] as [String; 0]);
+        let other = "| `ground` | a | wall | b |\n| `roof` | a | - | b |\n";
+        assert_eq!(documented_otherwise(TABLE, other).len(), 3);
+    }
+
+    #[test]
+    fn a_crate_is_named_by_a_path_that_begins_with_it() {
+        for used in [
+            "use kubeadm::plan;",
+            "    kubeadm::plan(",
+            "use kubeadm;",
+            "x: Vec<kubeadm::Plan>",
+            "use ::kubeadm::a;",
+        ] {
+            assert!(names(used, "kubeadm"), "{used}");
+        }
+        for not in ["use super::kubeadm::plan;", "mod kubeadm;", "my_kubeadm::x", "kubeadm_config::x"] {
+            assert!(!names(not, "kubeadm"), "{not}");
+        }
     }
 
     #[test]
