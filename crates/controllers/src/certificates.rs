@@ -34,12 +34,12 @@ fn key_pair(cx: &Context, owner_uid: &str, certificate: &Certificate) -> Result<
     // Where nobody asks for anything, keys are small and quickly made; RSA costs half a second each.
     let key = PrivateKey::generate(algorithm.transpose()?.unwrap_or_default(), &mut random)?;
     if certificate.purpose == Purpose::ServiceAccount {
-        return Ok(KeyPair { certificate: key.public_pem(), key: key.to_pem()? });
+        return Ok(KeyPair { certificate: key.public_pem(), key: key.to_pem() });
     }
     let days = u64::try_from(certificate.validity_days).unwrap_or_default();
     let lifetime = Duration::from_secs(days * DAY_SECONDS);
     let authority = Authority::new_self_signed(CA_COMMON_NAME, key, cx.clock.now(), lifetime, &mut random)?;
-    Ok(KeyPair { certificate: authority.certificate().to_pem(), key: authority.key().to_pem()? })
+    Ok(KeyPair { certificate: authority.certificate().to_pem(), key: authority.key().to_pem() })
 }
 
 /// The administrator's kubeconfig of a workload cluster, with a client certificate of its authority.
@@ -59,7 +59,7 @@ pub fn kubeconfig(
     let request =
         CertificateRequest::client(KUBECONFIG_COMMON_NAME, &[KUBECONFIG_ORGANIZATION], KUBECONFIG_LIFETIME);
     let certificate = signer.issue(&request, &key, now, &mut random)?;
-    let (certificate, key) = (certificate.to_pem(), key.to_pem()?);
+    let (certificate, key) = (certificate.to_pem(), key.to_pem());
     let kubeconfig = NewKubeconfig {
         cluster: cluster_name,
         user: &format!("{cluster_name}-admin"),

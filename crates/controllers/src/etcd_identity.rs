@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
+use kubeadm::certificates::Purpose;
 use runtime::key::Key;
 use runtime::pki::{Authority, CertificateRequest, KeyAlgorithm, PrivateKey};
 use runtime::workload::EtcdAccess;
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::secrets;
 
-/// What the name of the Secret with a cluster's etcd authority ends with.
-const AUTHORITY_SUFFIX: &str = "-etcd";
 /// The name etcd knows us by.
 const COMMON_NAME: &str = "windlass";
 /// How long a certificate lives, and how much of that it is used.
@@ -41,8 +41,8 @@ impl EtcdIdentity {
     ///
     /// # Errors
     /// When there is no such Secret, or no authority in it.
-    pub fn of(cx: &Context, cluster: &Key) -> Result<Arc<Self>, Error> {
-        let (authority, key) = authority(cx, cluster)?;
+    pub async fn of(cx: &Context, cluster: &Key) -> Result<Arc<Self>, Error> {
+        let (authority, key) = authority(cx, cluster).await?;
         if let Some(known) = cx.etcd_identities.get(cluster)
             && known.authority == authority
             && cx.clock.since(known.made) < USED_FOR
@@ -61,7 +61,7 @@ impl EtcdIdentity {
         let request = CertificateRequest::client(COMMON_NAME, &[], LIFETIME);
         let certificate =
             Authority::from_pem(&authority, authority_key)?.issue(&request, &key, made, &mut random)?;
-        Ok(Self { authority, certificate: certificate.to_pem(), key: key.to_pem()?, made })
+        Ok(Self { authority, certificate: certificate.to_pem(), key: key.to_pem(), made })
     }
 
     /// What a connection needs.
@@ -89,9 +89,13 @@ impl EtcdIdentities {
 }
 
 /// Certificate and key of the etcd authority of a cluster, as PEM.
-fn authority(cx: &Context, cluster: &Key) -> Result<(Vec<u8>, Vec<u8>), Error> {
-    let name = format!("{}{AUTHORITY_SUFFIX}", cluster.name());
-    let secret = cx.get::<Secret>(&Key::new(cluster.namespace(), &name))?;
+async fn authority(cx: &Context, cluster: &Key) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    let name = Purpose::EtcdCa.secret_name(cluster.name());
+    let key = Key::new(cluster.namespace(), &name);
+    let secret = match cx.get::<Secret>(&key)? {
+        Some(cached) => Some(cached),
+        None => secrets::read(cx.cache.client(), &key).await?.map(Arc::new),
+    };
     let data = secret.as_ref().and_then(|secret| secret.data.as_ref());
     let part = |field: &str| data.and_then(|data| data.get(field)).map(|bytes| bytes.0.clone());
     match (part("tls.crt"), part("tls.key")) {

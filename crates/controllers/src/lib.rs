@@ -19,6 +19,7 @@ pub mod kubeadm_control_plane;
 pub mod machine;
 pub mod machine_deployment;
 pub mod machine_set;
+pub mod secrets;
 pub mod table;
 pub mod target;
 pub mod workload;

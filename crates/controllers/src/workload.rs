@@ -151,7 +151,7 @@ pub async fn etcd(
     change: &EtcdChange,
 ) -> Result<Progress, Error> {
     let key = Key::new(&cluster.namespace, &cluster.name);
-    let identity = EtcdIdentity::of(cx, &key)?;
+    let identity = EtcdIdentity::of(cx, &key).await?;
     let mut last = "no node was named".to_owned();
     for node in nodes {
         match through(cx, &key, node, &identity.access(), change).await {

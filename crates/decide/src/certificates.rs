@@ -14,6 +14,8 @@ use kubeadm::certificates::{
 };
 use serde_json::Value;
 
+use crate::plan::Action;
+
 /// The key pairs that Secrets of a cluster hold, by what they are for. Secrets of another name or without the expected
 /// keys are left out.
 pub fn key_pairs(cluster_name: &str, secrets: &[Arc<Secret>]) -> KeyPairs {
@@ -31,6 +33,12 @@ fn key_pair(cluster_name: &str, secret: &Secret) -> Option<(Purpose, KeyPair)> {
     };
     let certificate = text(CERTIFICATE_KEY)?;
     Some((purpose, KeyPair { certificate, key: text(PRIVATE_KEY_KEY).unwrap_or_default() }))
+}
+
+/// What planned certificates are for that are not there.
+pub fn missing(planned: &[Certificate], existing: &KeyPairs) -> Vec<Purpose> {
+    let purposes = planned.iter().map(|certificate| certificate.purpose);
+    purposes.filter(|purpose| !existing.contains_key(purpose)).collect()
 }
 
 /// The certificates that have to be made: those that are neither there nor brought by the user.
@@ -55,6 +63,22 @@ pub fn secret(
         (PRIVATE_KEY_KEY.to_owned(), ByteString(pair.key.clone().into_bytes())),
     ];
     cluster_secret(cluster_name, namespace, &purpose.secret_name(cluster_name), owner, data.into())
+}
+
+/// Creates the Secrets with those key pairs of `made` that are not there.
+pub fn create(
+    cluster_name: &str,
+    namespace: &str,
+    owner: &OwnerReference,
+    made: &KeyPairs,
+    existing: &KeyPairs,
+) -> Vec<Action> {
+    let new = made.iter().filter(|(purpose, _)| !existing.contains_key(purpose));
+    new.map(|(purpose, pair)| {
+        let object = secret(cluster_name, namespace, owner, *purpose, pair);
+        Action::create(object, format!("the cluster needs its {}", purpose.suffix()))
+    })
+    .collect()
 }
 
 /// The Secret with a cluster's kubeconfig.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use api::conditions::{AVAILABLE, CONTROL_PLANE_INITIALIZED, PAUSED};
 use api::core::cluster::ClusterStatus;
 use api::core::{Cluster, Machine, MachineDeployment, MachineSet};
+use decide::certificates::key_pairs;
 use decide::cluster::{Need, NewKubeconfig, Observed, Waiting};
 use decide::plan::Plan;
 use k8s_openapi::api::core::v1::Secret;
@@ -23,7 +24,7 @@ use crate::controller::Controller;
 use crate::definitions::Definition;
 use crate::error::Error;
 use crate::gathering::turned;
-use crate::{certificates, machine, table};
+use crate::{certificates, machine, secrets, table};
 use wake::{Urgency, wake};
 
 /// The controller of Clusters.
@@ -43,8 +44,20 @@ impl Controller for ClusterController {
     }
 
     async fn look(cx: &Context, need: Need, seen: &mut Observed) -> Result<(), Error> {
-        let Need::Kubeconfig { server } = need;
-        seen.new_kubeconfig = Some(kubeconfig(cx, seen, &server));
+        match need {
+            Need::Secrets => {
+                let cluster = Key::of(&seen.cluster.metadata);
+                let purposes = [Purpose::Kubeconfig, Purpose::ClusterCa];
+                let found = secrets::of_cluster(cx, &cluster, &purposes).await?;
+                let kubeconfig = Purpose::Kubeconfig.secret_name(cluster.name());
+                seen.has_kubeconfig |=
+                    found.iter().any(|secret| secret.metadata.name.as_ref() == Some(&kubeconfig));
+                let authority = key_pairs(cluster.name(), &found).remove(&Purpose::ClusterCa);
+                seen.authority = seen.authority.take().or(authority);
+                seen.has_looked_for_secrets = true;
+            }
+            Need::Kubeconfig { server } => seen.new_kubeconfig = Some(kubeconfig(cx, seen, &server)),
+        }
         Ok(())
     }
 

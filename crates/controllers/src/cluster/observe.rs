@@ -38,6 +38,7 @@ pub async fn observe(cx: &Context, key: &Key) -> Result<Option<Observed>, Error>
         connection: machine::observe::connection(cx, key),
         has_kubeconfig,
         authority,
+        has_looked_for_secrets: false,
         new_kubeconfig: None,
         cluster,
     }))

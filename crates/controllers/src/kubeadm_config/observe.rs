@@ -39,6 +39,8 @@ pub async fn observe(cx: &Context, key: &Key) -> Result<Option<Observed>, Error>
         lock,
         lock_holder_exists,
         key_pairs: certificates::key_pairs(&cluster_name, &secrets),
+        has_looked_for_key_pairs: false,
+        made_key_pairs: None,
         fresh_token: fresh_token(cx, &config)?,
         is_connected: cx.workloads.client(&cluster_key).is_ok(),
         referenced_secrets: None,

@@ -25,7 +25,7 @@ use crate::certificates;
 use crate::context::Context;
 use crate::error::Error;
 use crate::etcd_identity::EtcdIdentity;
-use crate::workload;
+use crate::{secrets, workload};
 
 /// How long opening a tunnel to an API server and shaking hands with it may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -35,6 +35,10 @@ pub async fn look(cx: &Context, need: Need, seen: &mut Observed) -> Result<(), E
     let cluster = cluster_of(&seen.control_plane).unwrap_or_else(|| Key::new("", ""));
     let key = Key::of(&seen.control_plane.metadata);
     match need {
+        Need::Secrets(purposes) => {
+            seen.secrets.extend(secrets::of_cluster(cx, &cluster, &purposes).await?);
+            seen.has_looked_for_secrets = true;
+        }
         Need::KeyPairs(wanted) => {
             seen.made_key_pairs = Some(certificates::make(cx, seen.uid(), &wanted)?);
         }
@@ -106,7 +110,8 @@ where
 
 /// Members, leader and alarms, through the first node that answers. Any member can tell: the answer is the quorum's.
 async fn members(cx: &Context, cluster: &Key, nodes: &[String]) -> Result<EtcdMembers, EtcdTrouble> {
-    let identity = EtcdIdentity::of(cx, cluster).map_err(|error| EtcdTrouble::Connect(error.to_string()))?;
+    let identity = EtcdIdentity::of(cx, cluster).await;
+    let identity = identity.map_err(|error| EtcdTrouble::Connect(error.to_string()))?;
     let mut errors = Vec::new();
     for node in nodes {
         match cx.workloads.etcd(cluster, node, &identity.access()).await {

@@ -26,6 +26,9 @@ pub fn next(seen: &Observed) -> Step {
     if !is_ours || seen.has_kubeconfig {
         return Step::Done;
     }
+    if !seen.has_looked_for_secrets {
+        return Step::Look(Need::Secrets);
+    }
     if seen.authority.is_none() {
         return Step::Wait;
     }

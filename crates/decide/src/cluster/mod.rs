@@ -51,16 +51,20 @@ pub fn decide(seen: &Observed) -> ClusterPlan {
     let mut actions: Vec<_> = own::patch(seen).into_iter().collect();
     actions.extend(references::adopt(seen));
     let mut waiting = waiting(seen);
+    let mut retry = Next::OnChange;
     if actions.is_empty() {
         match kubeconfig::next(seen) {
             kubeconfig::Step::Done => {}
-            kubeconfig::Step::Wait => waiting.push(Waiting::Authority),
+            kubeconfig::Step::Wait => {
+                waiting.insert(0, Waiting::Authority);
+                retry = Next::Retry;
+            }
             kubeconfig::Step::Look(need) => return Plan { next: Next::Look(need), ..Plan::idle() },
             kubeconfig::Step::Create(action) => actions.push(*action),
         }
     }
     let (status, next) = status::status(seen, None);
-    Plan { actions, waiting, status: Some(status), next }
+    Plan { actions, waiting, status: Some(status), next: next.sooner(retry) }
 }
 
 /// What is not there yet, in the order in which it comes.

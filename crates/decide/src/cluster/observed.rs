@@ -35,6 +35,8 @@ pub struct Observed {
     pub has_kubeconfig: bool,
     /// The authority of the workload cluster, if its Secret exists.
     pub authority: Option<KeyPair>,
+    /// Whether the last two are known for sure: Secrets of users may be there without being cached.
+    pub has_looked_for_secrets: bool,
     /// A kubeconfig made for it; absent until asked for.
     pub new_kubeconfig: Option<NewKubeconfig>,
 }
@@ -60,6 +62,8 @@ impl fmt::Debug for NewKubeconfig {
 /// What may have to be looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
+    /// Kubeconfig and authority, of Secrets that are not cached.
+    Secrets,
     /// A kubeconfig with which an administrator reaches this server, `host:port`.
     Kubeconfig {
         /// The server.

@@ -77,6 +77,7 @@ fn seen() -> Observed {
         },
         has_kubeconfig: true,
         authority: None,
+        has_looked_for_secrets: false,
         new_kubeconfig: None,
     }
 }
@@ -230,8 +231,11 @@ fn machines_that_stand_alone_are_a_control_plane_and_get_a_kubeconfig() {
     let more = json!({"metadata": {"labels": {"cluster.x-k8s.io/control-plane": ""}, "ownerReferences": owner},
         "spec": {"version": "v1.35.0"}, "status": {"nodeRef": {"name": "n"}, "conditions": [ready("Ready", "True")]}});
     seen.machines = vec![machine("m", more)];
+    assert_eq!(decide(&seen).next, Next::Look(Need::Secrets));
+    seen.has_looked_for_secrets = true;
     let plan = decide(&seen);
     assert_eq!(plan.waiting, [Waiting::Authority]);
+    assert_eq!(plan.next, Next::Retry);
     assert_eq!(told(&plan, "ControlPlaneInitialized").0, "True");
     assert_eq!(told(&plan, "Available").0, "True");
     let counts = plan.status.unwrap().control_plane.unwrap();

@@ -7,6 +7,7 @@
 //! 4. Afterwards the lock goes, and every machine is told to join: a token is created in the workload cluster, discovery
 //!    is completed and recorded, the Secret is written.
 
+mod key_pairs;
 mod observed;
 mod status;
 mod user_data;
@@ -51,6 +52,9 @@ pub fn decide(seen: &Observed) -> KubeadmConfigPlan {
     if paused::is_paused(Some(cluster), &seen.config.metadata) {
         return Plan { status: Some(status::status(seen, None)), ..Plan::idle() };
     }
+    if let Some(adoption) = adopt(seen) {
+        return Plan { actions: vec![adoption], ..Plan::idle() };
+    }
     if status::data_secret_name(seen).is_some() {
         return keep(seen, cluster, machine);
     }
@@ -88,7 +92,8 @@ fn resolved(seen: &Observed) -> Result<KubeadmConfigSpec, Box<KubeadmConfigPlan>
 /// Nothing can be done; the status says why.
 fn wait(seen: &Observed, waiting: Waiting) -> KubeadmConfigPlan {
     let status = Some(status::status(seen, Some(&waiting)));
-    Plan { waiting: vec![waiting], status, ..Plan::idle() }
+    let next = if waiting.is_unannounced() { Next::Retry } else { Next::OnChange };
+    Plan { waiting: vec![waiting], status, next, ..Plan::idle() }
 }
 
 /// The data is there: report it, and keep its token alive as long as the machine may still need it.
@@ -137,32 +142,43 @@ fn renew(seen: &Observed, cluster: &Cluster, token: &BootstrapTokenString) -> Ac
         .in_workload(cluster_ref(cluster))
 }
 
-/// Tells one machine to make the cluster.
+/// Tells one machine to make the cluster. Whoever cannot be told, for want of something, does not hold the lock.
 fn init(
     seen: &Observed,
     spec: &KubeadmConfigSpec,
     cluster: &Cluster,
     machine: &Machine,
 ) -> KubeadmConfigPlan {
+    let planned = kubeadm::certificates::for_init(&spec.cluster_configuration);
+    if let Some(need) = key_pairs::unseen(seen, &planned) {
+        return Plan::look(need);
+    }
     let name = machine.metadata.name.clone().unwrap_or_default();
-    match lock_holder(seen.lock.as_deref()) {
-        None => {
-            let lock = lock(cluster, &name);
-            return Plan {
-                actions: vec![Action::create(lock, "take the lock for kubeadm init")],
-                ..Plan::idle()
-            };
-        }
-        Some(holder) if holder == name => {}
+    let has_lock = match lock_holder(seen.lock.as_deref()) {
+        None => false,
+        Some(holder) if holder == name => true,
         Some(_) if !seen.lock_holder_exists => {
             let why = "the machine that held the lock for kubeadm init is gone";
             return Plan { actions: vec![release(cluster, why)], ..Plan::idle() };
         }
         Some(_) => return wait(seen, Waiting::ControlPlane),
+    };
+    let act = |actions| Plan { actions, ..Plan::idle() };
+    let take = || act(vec![Action::create(lock(cluster, &name), "take the lock for kubeadm init")]);
+    match key_pairs::make(seen, cluster, &planned) {
+        key_pairs::Step::None => {}
+        _ if !has_lock => return take(),
+        key_pairs::Step::Look(need) => return Plan::look(need),
+        key_pairs::Step::Create(actions) => return act(actions),
     }
-    match user_data::init(seen, spec, cluster, machine) {
-        Ok(data) => Plan { actions: vec![write_data(seen, cluster, &data, "kubeadm init")], ..Plan::idle() },
-        Err(waiting) => wait(seen, waiting),
+    match (user_data::init(seen, spec, cluster, machine), has_lock) {
+        (Ok(_), false) => take(),
+        (Ok(data), true) => act(vec![write_data(seen, cluster, &data, "kubeadm init")]),
+        (Err(waiting), false) => wait(seen, waiting),
+        (Err(waiting), true) => {
+            let why = "the machine that holds the lock cannot run kubeadm init";
+            Plan { actions: vec![release(cluster, why)], ..wait(seen, waiting) }
+        }
     }
 }
 
@@ -174,11 +190,18 @@ fn join(
     machine: &Machine,
     control_plane: bool,
 ) -> KubeadmConfigPlan {
+    let planned = match control_plane {
+        true => kubeadm::certificates::for_control_plane_join(&spec.cluster_configuration),
+        false => kubeadm::certificates::for_worker(spec.join_configuration.ca_cert_path.as_deref()),
+    };
+    if let Some(need) = key_pairs::unseen(seen, &planned) {
+        return Plan::look(need);
+    }
     let mut actions = Vec::new();
     if seen.lock.is_some() {
         actions.push(release(cluster, "the control plane is initialized"));
     }
-    let joining = match user_data::discovery(seen, spec, cluster, control_plane) {
+    let joining = match user_data::discovery(seen, spec, cluster, &planned, control_plane) {
         Ok(joining) => joining,
         Err(waiting) => return Plan { actions, ..wait(seen, waiting) },
     };
@@ -276,6 +299,29 @@ fn release(cluster: &Cluster, why: &str) -> Action {
 fn is_ours(seen: &Observed, secret: &Secret) -> bool {
     let uid = seen.config.metadata.uid.as_deref().unwrap_or_default();
     owners::controller_of(&secret.metadata).is_some_and(|owner| owner.uid == uid)
+}
+
+/// The Secret with the data becomes ours again after a restore, which gives objects other uids. A Secret that is not of
+/// Cluster API's type is a user's, and one that somebody else controls is theirs.
+fn adopt(seen: &Observed) -> Option<Action> {
+    let secret = seen.data_secret.as_ref()?;
+    let own = owners::controller(&*seen.config);
+    let is_foreign = owners::controller_of(&secret.metadata)
+        .is_some_and(|owner| owner.kind != own.kind || owner.name != own.name);
+    if secret.type_.as_deref() != Some(labels::CLUSTER_SECRET_TYPE) || is_foreign || is_ours(seen, secret) {
+        return None;
+    }
+    let references = json!(secret.metadata.owner_references.as_deref().unwrap_or_default());
+    let patch = json!({"metadata": {
+        "resourceVersion": secret.metadata.resource_version,
+        "ownerReferences": owners::with_owner(&references, &own)?,
+    }});
+    let metadata = &secret.metadata;
+    let target = ObjectRef::of::<Secret>(
+        metadata.namespace.as_deref().unwrap_or_default(),
+        metadata.name.as_deref().unwrap_or_default(),
+    );
+    Some(Action::patch(target, patch, "the bootstrap data belongs to its KubeadmConfig"))
 }
 
 fn reference(seen: &Observed) -> ObjectRef {

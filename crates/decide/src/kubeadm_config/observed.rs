@@ -8,7 +8,7 @@ use api::bootstrap::{BootstrapTokenString, KubeadmConfig};
 use api::core::{Cluster, Machine};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kubeadm::certificates::KeyPairs;
+use kubeadm::certificates::{Certificate, KeyPairs, Purpose};
 
 /// Everything that is needed to decide about one KubeadmConfig.
 #[derive(Clone)]
@@ -31,6 +31,10 @@ pub struct Observed {
     pub lock_holder_exists: bool,
     /// The authorities and keys of the cluster.
     pub key_pairs: KeyPairs,
+    /// Whether that is all there is: Secrets of users may be there without being cached.
+    pub has_looked_for_key_pairs: bool,
+    /// Key pairs made on demand.
+    pub made_key_pairs: Option<KeyPairs>,
     /// A token nobody has used before, for when one is needed.
     pub fresh_token: BootstrapTokenString,
     /// Whether the workload cluster can be written to.
@@ -69,6 +73,10 @@ pub enum TokenExpiry {
 pub enum Need {
     /// Secrets that files and users refer to, by name.
     Secrets(Vec<String>),
+    /// Key pairs of the cluster whose Secrets are not cached.
+    KnownKeyPairs(Vec<Purpose>),
+    /// New key pairs for these certificates.
+    NewKeyPairs(Vec<Certificate>),
     /// When the token with this id ends.
     TokenExpiry {
         /// The public part of the token.

@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time
 use kubeadm::certificates::{KeyPair, Purpose};
 
 use super::*;
+use crate::plan;
 
 const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----
 MIIBdzCCAR2gAwIBAgIBADAKBggqhkjOPQQDAjAVMRMwEQYDVQQDEwprdWJlcm5l
@@ -59,6 +60,8 @@ fn seen(cluster: Cluster, control_plane: bool) -> Observed {
         lock: None,
         lock_holder_exists: false,
         key_pairs: purposes.map(|purpose| (purpose, pair.clone())).into(),
+        has_looked_for_key_pairs: false,
+        made_key_pairs: None,
         fresh_token: "abcdef.0123456789abcdef".parse().unwrap(),
         is_connected: true,
         referenced_secrets: None,
@@ -141,7 +144,78 @@ fn contents_from_secrets_are_asked_for_and_missing_ones_named() {
     assert_eq!(decide(&seen).next, Next::Look(Need::Secrets(vec!["s".to_owned()])));
     seen.referenced_secrets = Some(SecretValues(BTreeMap::new()));
     let expected = Waiting::Files("Secret s with key \"k\" for file /f is not there".to_owned());
-    assert_eq!(decide(&seen).waiting, [expected]);
+    let plan = decide(&seen);
+    // Nobody watches such a Secret.
+    assert_eq!((&plan.waiting[..], plan.next), (&[expected][..], Next::Retry));
+    seen.referenced_secrets = Some(SecretValues([("s/k".to_owned(), "text".to_owned())].into()));
+    assert_eq!(described(&decide(&seen)), ["create ConfigMap ns/c-lock: take the lock for kubeadm init"]);
+}
+
+#[test]
+fn passwords_from_secrets_are_never_shown() {
+    let mut seen = seen(cluster(true, false), true);
+    let mut config = (*seen.config).clone();
+    let from = json!({"name": "u", "passwdFrom": {"secret": {"name": "s", "key": "k"}}});
+    config.spec.users = vec![serde_json::from_value(from).unwrap()];
+    seen.config = Arc::new(config);
+    assert_eq!(decide(&seen).next, Next::Look(Need::Secrets(vec!["s".to_owned()])));
+    seen.referenced_secrets = Some(SecretValues::default());
+    let plan = decide(&seen);
+    assert_eq!(plan.next, Next::Retry);
+    let waiting = &plan.waiting[0];
+    assert_eq!(plan::Waiting::message(waiting), "Failed to read password from secrets for spec.users");
+    assert_eq!(plan::Waiting::detail(waiting), "Secret s with key \"k\" for user u is not there");
+}
+
+/// The Cluster has a control plane object.
+fn managed(mut cluster: Cluster) -> Cluster {
+    let reference = json!({"apiGroup": "p.io", "kind": "Plane", "name": "c"});
+    cluster.spec.control_plane_ref = serde_json::from_value(reference).unwrap();
+    cluster
+}
+
+#[test]
+fn certificates_that_are_not_cached_are_looked_for_before_they_count_as_missing() {
+    for (initialized, control_plane, missing) in
+        [(false, true, Purpose::EtcdCa), (true, true, Purpose::EtcdCa), (true, false, Purpose::ClusterCa)]
+    {
+        let mut seen = seen(managed(cluster(true, initialized)), control_plane);
+        seen.key_pairs.remove(&missing);
+        assert_eq!(decide(&seen).next, Next::Look(Need::KnownKeyPairs(vec![missing])));
+        seen.has_looked_for_key_pairs = true;
+        let plan = decide(&seen);
+        assert_eq!((plan.actions.len(), plan.next), (0, Next::Retry));
+        let status = plan.status.unwrap();
+        let told = crate::conditions::get(&status.conditions, conditions::CERTIFICATES_AVAILABLE).unwrap();
+        assert_eq!(told.message, "Please check controller logs for errors");
+    }
+}
+
+#[test]
+fn a_machine_that_cannot_run_kubeadm_init_does_not_keep_others_from_it() {
+    let mut seen = seen(managed(cluster(true, false)), true);
+    seen.key_pairs.remove(&Purpose::EtcdCa);
+    seen.has_looked_for_key_pairs = true;
+    seen.lock = Some(lock_of("m"));
+    seen.lock_holder_exists = true;
+    let why = "delete ConfigMap ns/c-lock: the machine that holds the lock cannot run kubeadm init";
+    assert_eq!(described(&decide(&seen)), [why]);
+    seen.lock = None;
+    assert_eq!(described(&decide(&seen)), Vec::<String>::new());
+}
+
+#[test]
+fn where_machines_stand_alone_the_first_of_them_makes_the_keys() {
+    let mut seen = seen(cluster(true, false), true);
+    let pair = seen.key_pairs.remove(&Purpose::EtcdCa).unwrap();
+    seen.has_looked_for_key_pairs = true;
+    assert_eq!(described(&decide(&seen)), ["create ConfigMap ns/c-lock: take the lock for kubeadm init"]);
+    seen.lock = Some(lock_of("m"));
+    seen.lock_holder_exists = true;
+    let Next::Look(Need::NewKeyPairs(wanted)) = decide(&seen).next else { panic!("no look") };
+    assert_eq!(wanted.iter().map(|certificate| certificate.purpose).collect::<Vec<_>>(), [Purpose::EtcdCa]);
+    seen.made_key_pairs = Some([(Purpose::EtcdCa, pair)].into());
+    assert_eq!(described(&decide(&seen)), ["create Secret ns/c-etcd: the cluster needs its etcd"]);
 }
 
 #[test]
@@ -170,4 +244,35 @@ fn a_secret_of_somebody_else_is_left_alone() {
     let mut seen = seen(cluster(true, false), true);
     seen.data_secret = Some(Arc::new(Secret { metadata: meta("m"), ..Secret::default() }));
     assert_eq!(decide(&seen).waiting, [Waiting::ForeignSecret("m".to_owned())]);
+    let other = KubeadmConfig { metadata: meta("other"), ..KubeadmConfig::default() };
+    let mut secret = Secret { type_: Some(labels::CLUSTER_SECRET_TYPE.to_owned()), ..Secret::default() };
+    secret.metadata = meta("m");
+    secret.metadata.owner_references = Some(vec![owners::controller(&other)]);
+    seen.data_secret = Some(Arc::new(secret));
+    assert_eq!(decide(&seen).waiting, [Waiting::ForeignSecret("m".to_owned())]);
+}
+
+#[test]
+fn bootstrap_data_is_its_configs_again_after_a_restore() {
+    let mut seen = seen(cluster(true, true), true);
+    let mut secret = Secret { metadata: meta("m"), ..Secret::default() };
+    secret.type_ = Some(labels::CLUSTER_SECRET_TYPE.to_owned());
+    let own = owners::controller(&*seen.config);
+    let before = k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference {
+        uid: "an-older-one".to_owned(),
+        ..own.clone()
+    };
+    for owners in [None, Some(vec![before])] {
+        secret.metadata.owner_references = owners;
+        seen.data_secret = Some(Arc::new(secret.clone()));
+        let plan = decide(&seen);
+        let [Action::Write { write: Write::Patch { patch, .. }, .. }] = plan.actions.as_slice() else {
+            panic!("not one patch: {:?}", described(&plan));
+        };
+        assert_eq!(patch["metadata"], json!({"resourceVersion": "7", "ownerReferences": [own]}));
+    }
+    secret.metadata.owner_references = Some(vec![own]);
+    seen.data_secret = Some(Arc::new(secret));
+    let plan = decide(&seen);
+    assert_eq!((plan.actions.len(), plan.status.unwrap().data_secret_name.as_deref()), (0, Some("m")));
 }

@@ -2,7 +2,7 @@
 
 use api::bootstrap::{BootstrapTokenString, File, FileSource, JoinControlPlane, KubeadmConfigSpec};
 use k8s_openapi::ByteString;
-use kubeadm::certificates::{self, Purpose};
+use kubeadm::certificates::{self, Certificate, Purpose};
 use kubeadm::marshal::{ClusterFacts, join_host_port};
 use kubeadm::user_data::{self, Request};
 
@@ -31,8 +31,11 @@ pub fn resolved(spec: &KubeadmConfigSpec, values: &SecretValues) -> Result<Kubea
     for user in &mut spec.users {
         let from = std::mem::take(&mut user.passwd_from);
         if from.is_defined() {
-            let value =
-                values.0.get(&value_key(&from.secret.name, &from.secret.key)).ok_or(Waiting::Passwords)?;
+            let value = values.0.get(&value_key(&from.secret.name, &from.secret.key)).ok_or_else(|| {
+                let (name, key) = (&from.secret.name, &from.secret.key);
+                let user = user.name.as_str();
+                Waiting::Passwords(format!("Secret {name} with key {key:?} for user {user} is not there"))
+            })?;
             user.passwd = Some(value.clone());
         }
     }
@@ -137,15 +140,12 @@ pub fn discovery(
     seen: &Observed,
     spec: &KubeadmConfigSpec,
     cluster: &Cluster,
+    planned: &[Certificate],
     control_plane: bool,
 ) -> Result<Joining, Waiting> {
     let mut spec = spec.clone();
     let join = &mut spec.join_configuration;
-    let planned = match control_plane {
-        true => certificates::for_control_plane_join(&spec.cluster_configuration),
-        false => certificates::for_worker(join.ca_cert_path.as_deref()),
-    };
-    certificates::ensure_all_exist(&planned, &seen.key_pairs)
+    certificates::ensure_all_exist(planned, &seen.key_pairs)
         .map_err(|error| Waiting::Certificates(error.to_string()))?;
     if control_plane && join.control_plane.is_none() {
         join.control_plane = Some(JoinControlPlane::default());

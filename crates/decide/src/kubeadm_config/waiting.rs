@@ -22,7 +22,7 @@ pub enum Waiting {
     /// A file of the configuration cannot be made.
     Files(String),
     /// The password of a user cannot be read.
-    Passwords,
+    Passwords(String),
     /// The user data cannot be made of what the configuration says.
     Unusable(String),
     /// A Secret of the name of ours belongs to somebody else.
@@ -33,6 +33,11 @@ impl Waiting {
     /// Whether the certificates are what is missing.
     pub fn is_about_certificates(&self) -> bool {
         matches!(self, Waiting::Certificates(_))
+    }
+
+    /// Whether no event tells that it is there: Secrets of users are not watched.
+    pub fn is_unannounced(&self) -> bool {
+        matches!(self, Waiting::Certificates(_) | Waiting::Files(_) | Waiting::Passwords(_))
     }
 }
 
@@ -54,11 +59,18 @@ impl plan::Waiting for Waiting {
             Waiting::Connection => "Waiting for a connection to the workload cluster".to_owned(),
             Waiting::Certificates(_) => "Please check controller logs for errors".to_owned(),
             Waiting::Files(error) => format!("Failed to prepare spec.files: {error}"),
-            Waiting::Passwords => "Failed to read password from secrets for spec.users".to_owned(),
+            Waiting::Passwords(_) => "Failed to read password from secrets for spec.users".to_owned(),
             Waiting::Unusable(error) => format!("Failed to create bootstrap data: {error}"),
             Waiting::ForeignSecret(name) => {
                 format!("Secret {name} exists and is controlled by another object")
             }
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Waiting::Certificates(error) | Waiting::Passwords(error) => error.clone(),
+            _ => self.message(),
         }
     }
 }

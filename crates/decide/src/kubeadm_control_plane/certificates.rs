@@ -16,10 +16,10 @@ use super::conditions::has_endpoint;
 use super::observed::{MadeKubeconfig, Need, Observed};
 use super::step::Step;
 use super::waiting::Waiting;
-use crate::certificates::{key_pairs, kubeconfig_name, kubeconfig_secret, secret, to_make};
+use crate::certificates::{self, key_pairs, kubeconfig_name, kubeconfig_secret, to_make};
 use crate::conditions::{ConditionStatus, NewCondition};
 use crate::owners;
-use crate::plan::{Action, ObjectRef};
+use crate::plan::{Action, Next, ObjectRef};
 use api::core::Cluster;
 
 /// What is left of the client certificate in a kubeconfig when it is renewed: half of its year.
@@ -40,9 +40,17 @@ fn cluster_name(seen: &Observed) -> &str {
 
 /// What is missing, by the ends of the Secrets' names.
 fn missing(seen: &Observed) -> Vec<&'static str> {
-    let existing = existing(seen);
-    let missing = |certificate: &Certificate| !existing.contains_key(&certificate.purpose);
-    planned(seen).iter().filter(|certificate| missing(certificate)).map(|one| one.purpose.suffix()).collect()
+    let missing = certificates::missing(&planned(seen), &existing(seen));
+    missing.into_iter().map(Purpose::suffix).collect()
+}
+
+/// What has to be looked up before a certificate may count as missing.
+pub fn unseen(seen: &Observed) -> Option<Need> {
+    if seen.has_looked_for_secrets {
+        return None;
+    }
+    let missing = certificates::missing(&planned(seen), &existing(seen));
+    (!missing.is_empty()).then_some(Need::Secrets(missing))
 }
 
 /// `CertificatesAvailable`.
@@ -83,30 +91,26 @@ pub fn as_condition(seen: &Observed) -> Condition {
 
 /// Makes missing authorities and keys, and takes hold of those that the bootstrap of a stand-alone Machine made.
 pub fn step(seen: &Observed) -> Step {
+    if let Some(need) = unseen(seen) {
+        return Step::Look(need);
+    }
     let missing_now = missing(seen);
     if !missing_now.is_empty() && !seen.is_initialized() {
         let wanted = to_make(&planned(seen), &existing(seen));
         if wanted.len() < missing_now.len() {
             let message = format!("Secrets that users have to bring are missing: {}", missing_now.join(", "));
-            return Step::wait(Waiting::Certificates(message));
+            return Step::Wait(Waiting::Certificates(message), Next::Retry);
         }
         return match &seen.made_key_pairs {
             None => Step::Look(Need::KeyPairs(wanted)),
-            Some(made) => Step::act(create(seen, made)),
+            Some(made) => {
+                let owner = owners::controller(&*seen.control_plane);
+                let (cluster, existing) = (cluster_name(seen), existing(seen));
+                Step::act(certificates::create(cluster, seen.namespace(), &owner, made, &existing))
+            }
         };
     }
     Step::act(adopt(seen))
-}
-
-fn create(seen: &Observed, made: &KeyPairs) -> Vec<Action> {
-    let owner = owners::controller(&*seen.control_plane);
-    let existing = existing(seen);
-    let new = made.iter().filter(|(purpose, _)| !existing.contains_key(purpose));
-    new.map(|(purpose, pair)| {
-        let object = secret(cluster_name(seen), seen.namespace(), &owner, *purpose, pair);
-        Action::create(object, format!("the cluster needs its {}", purpose.suffix()))
-    })
-    .collect()
 }
 
 /// Secrets that controllers made belong to the control plane; those of users belong to users.
@@ -157,7 +161,7 @@ pub fn kubeconfig(seen: &Observed, cluster: &Cluster) -> Step {
     }
     if !existing(seen).contains_key(&Purpose::ClusterCa) {
         let message = format!("Secret {}-ca is missing: no kubeconfig can be made", cluster_name(seen));
-        return Step::wait(Waiting::Kubeconfig(message));
+        return Step::Wait(Waiting::Kubeconfig(message), Next::Retry);
     }
     match (&seen.made_kubeconfig, found) {
         (None, _) => Step::Look(Need::Kubeconfig { server }),

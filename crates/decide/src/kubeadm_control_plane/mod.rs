@@ -114,6 +114,12 @@ pub fn decide(seen: &Observed) -> KubeadmControlPlanePlan {
 
 /// What has to be looked up before health can be told.
 fn need(seen: &Observed, cluster: &Cluster) -> Option<Need> {
+    // Of a control plane that was up with Secrets of a user it must not be said that they are missing.
+    if seen.is_initialized()
+        && let Some(need) = certificates::unseen(seen)
+    {
+        return Some(need);
+    }
     if conditions::not_ready_for_machines(cluster).is_some() || seen.own().is_empty() {
         return None;
     }

@@ -9,7 +9,7 @@ use api::controlplane::KubeadmControlPlane;
 use api::core::{Cluster, Machine};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Secret};
-use kubeadm::certificates::{Certificate, KeyPairs};
+use kubeadm::certificates::{Certificate, KeyPairs, Purpose};
 
 use crate::applied::Applied;
 use crate::owners;
@@ -34,6 +34,8 @@ pub struct Observed {
     pub template: Referenced,
     /// The Secrets of the Cluster.
     pub secrets: Vec<Arc<Secret>>,
+    /// Whether those are all there are: Secrets of users may be there without being cached.
+    pub has_looked_for_secrets: bool,
     /// When the client certificate in the kubeconfig ends, where that can be read.
     pub kubeconfig_expires: Option<Timestamp>,
     /// How the workload cluster is reached.
@@ -172,6 +174,8 @@ impl fmt::Debug for MadeKubeconfig {
 /// What may have to be looked up, or made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Need {
+    /// Secrets with key pairs of the Cluster that are not cached.
+    Secrets(Vec<Purpose>),
     /// Key pairs for these certificates.
     KeyPairs(Vec<Certificate>),
     /// A kubeconfig for this server, signed by the authority of the Cluster.

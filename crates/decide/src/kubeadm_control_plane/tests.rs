@@ -134,6 +134,13 @@ fn before_the_infrastructure_is_there_nothing_is_made() {
 #[test]
 fn missing_keys_are_made_before_anything_else_and_never_afterwards() {
     let mut seen = control_plane(1);
+    let secrets = std::mem::take(&mut seen.secrets);
+    // A user may have brought them without the label that would have them cached.
+    let Next::Look(Need::Secrets(purposes)) = decide(&seen).next else { panic!() };
+    assert_eq!(purposes.len(), 4);
+    seen.has_looked_for_secrets = true;
+    seen.secrets = secrets;
+    assert!(!matches!(decide(&seen).next, Next::Look(Need::KeyPairs(_))));
     seen.secrets.clear();
     let Next::Look(Need::KeyPairs(wanted)) = decide(&seen).next else { panic!() };
     assert_eq!(wanted.len(), 4);
@@ -154,10 +161,28 @@ fn missing_keys_are_made_before_anything_else_and_never_afterwards() {
 
     let mut seen = running(1);
     seen.secrets.retain(|secret| secret.metadata.name.as_deref() != Some("c-sa"));
+    assert_eq!(
+        decide(&seen).next,
+        Next::Look(Need::Secrets(vec![kubeadm::certificates::Purpose::ServiceAccount]))
+    );
+    seen.has_looked_for_secrets = true;
     let plan = decide(&seen);
     let message = "Cluster certificate for sa is not available, please check cluster certificate secrets";
     assert_eq!(condition(&plan, CERTIFICATES_AVAILABLE), said("False", "NotAvailable", message));
     assert!(lines(&plan).is_empty());
+}
+
+#[test]
+fn secrets_that_users_have_to_bring_are_looked_for_again_and_again() {
+    let mut seen = control_plane(1);
+    let mut control_plane = (*seen.control_plane).clone();
+    let external = &mut control_plane.spec.kubeadm_config_spec.cluster_configuration.etcd.external;
+    external.endpoints = vec!["https://e:2379".to_owned()];
+    seen.control_plane = std::sync::Arc::new(control_plane);
+    seen.has_looked_for_secrets = true;
+    let plan = decide(&seen);
+    assert_eq!(plan.next, Next::Retry);
+    assert!(matches!(plan.waiting[..], [Waiting::Certificates(_)]), "{:?}", plan.waiting);
 }
 
 #[test]
@@ -233,7 +258,10 @@ fn machines_join_one_at_a_time_when_all_is_well() {
         },
         |seen: &mut Observed| unprovisioned(seen, 1),
         |seen: &mut Observed| delete(seen, 1),
-        |seen: &mut Observed| seen.secrets.retain(|secret| secret.metadata.name.as_deref() != Some("c-sa")),
+        |seen: &mut Observed| {
+            seen.secrets.retain(|secret| secret.metadata.name.as_deref() != Some("c-sa"));
+            seen.has_looked_for_secrets = true;
+        },
     ] {
         let mut seen = seen.clone();
         spoil(&mut seen);

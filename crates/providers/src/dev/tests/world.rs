@@ -59,7 +59,7 @@ impl World {
         let random = &mut self.entropy.stream("client", &request.common_name);
         let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256, random).unwrap();
         let certificate = authority.issue(request, &key, self.clock.now(), random).unwrap();
-        (certificate.to_pem(), key.to_pem().unwrap())
+        (certificate.to_pem(), key.to_pem())
     }
 
     pub fn client_of(&self, cloud: &Cloud, groups: &[&str]) -> kube::Client {
@@ -103,10 +103,7 @@ impl World {
     pub fn files(&self) -> Vec<(String, String)> {
         let pair = |name: &str, authority: &Authority| {
             let path = |ending: &str| format!("/etc/kubernetes/pki/{name}.{ending}");
-            [
-                (path("crt"), authority.certificate().to_pem()),
-                (path("key"), authority.key().to_pem().unwrap()),
-            ]
+            [(path("crt"), authority.certificate().to_pem()), (path("key"), authority.key().to_pem())]
         };
         pair("ca", &self.authority).into_iter().chain(pair("etcd/ca", &self.etcd_authority)).collect()
     }
