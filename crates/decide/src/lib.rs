@@ -10,6 +10,7 @@ pub mod deletion_order;
 pub mod drain;
 pub mod etcd_membership;
 pub mod failure_domains;
+pub mod ip_family;
 pub mod kubeadm_config;
 pub mod kubeadm_control_plane;
 pub mod machine;

@@ -1,6 +1,7 @@
 use decide::deletion_order::{self, Candidate, DeletionOrder};
 use decide::etcd_membership::{self, Change, Health, Member};
 use decide::failure_domains::Spread;
+use decide::ip_family::{self, IpFamily};
 use decide::scaling;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -139,5 +140,22 @@ fn etcd_membership() {
             remove: input["removeMember"].as_str().filter(|name| !name.is_empty()),
         };
         Ok(etcd_membership::survives(&members, change).into())
+    });
+}
+
+#[test]
+fn ip_family() {
+    check_with("naming/ipfamily.json", &["ipFamily"], |case| {
+        let input = &case["input"];
+        let ranges = |key: &str| texts(&input[key]).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let got = ip_family::ip_family(&ranges("pods"), &ranges("services"));
+        let got = match got {
+            Ok(IpFamily::V4) => json!("IPv4IPFamily"),
+            Ok(IpFamily::V6) => json!("IPv6IPFamily"),
+            Ok(IpFamily::Dual) => json!("DualStackIPFamily"),
+            Err(error) => json!(error.to_string()),
+        };
+        let wanted = case.get("output").unwrap_or(&case["errorText"]);
+        (got != *wanted).then(|| format!("got {got}"))
     });
 }
