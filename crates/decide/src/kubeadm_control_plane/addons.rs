@@ -44,10 +44,22 @@ pub fn step(view: &View<'_>) -> Step {
         Err(error) => return Step::wait(Waiting::Workload(error)),
     };
     match actions.is_empty() {
-        true => Step::pass(),
-        false if age > FRESH => look(),
-        false => Step::Act(actions, workload_config::look_again(seen)),
+        true => return Step::pass(),
+        false if age > FRESH => return look(),
+        false => {}
     }
+    if !actions.iter().any(is_about_coredns) {
+        return Step::Act(actions, workload_config::look_again(seen));
+    }
+    // kubeadm is told first: it must not bring the old one back.
+    match workload_config::dns(view) {
+        Ok(told) => Step::Act(told.into_iter().chain(actions).collect(), workload_config::look_again(seen)),
+        Err(first) => first,
+    }
+}
+
+fn is_about_coredns(action: &Action) -> bool {
+    matches!(action, Action::Workload { write, .. } if write.target().name == naming::COREDNS)
 }
 
 /// What the add-ons depend on.

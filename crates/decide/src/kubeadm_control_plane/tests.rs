@@ -625,3 +625,38 @@ fn sentences_alone_wait_until_machines_that_come_and_go_are_silent_for_a_moment(
     let message = condition(&decide(&seen), "MachinesReady").2;
     assert!(message.contains("Machine cp-4: one"), "{message}");
 }
+
+#[test]
+fn kubeadm_is_told_of_another_coredns_before_it_runs() {
+    let mut seen = running(1);
+    edit(&mut seen, |kcp| {
+        kcp.spec.kubeadm_config_spec.cluster_configuration.dns.image_tag = Some("v1.12.1".to_owned());
+    });
+    let image = "registry.k8s.io/coredns/coredns:v1.11.1".to_owned();
+    let coredns = Some(AddonImage { container: "coredns".to_owned(), image });
+    seen.addons = Some(Addons { taken: now(), coredns, ..Addons::default() });
+    assert_eq!(decide(&seen).next, Next::Look(Need::KubeadmConfig));
+    seen.kubeadm_config = Some(Looked::Absent);
+    assert!(lines(&decide(&seen)).is_empty());
+    let config =
+        kubeadm::kubeadm_config_map::config_map(&Default::default(), &Default::default(), "v1.35.0").unwrap();
+    seen.kubeadm_config = Some(Looked::Found(config.into()));
+    let plan = decide(&seen);
+    let expected = ["patch ConfigMap kube-system/kubeadm-config", "apply Deployment kube-system/coredns"];
+    assert_eq!(lines(&plan), expected);
+    let Action::Workload { write: Write::Patch { patch, .. }, .. } = &plan.actions[0] else { panic!() };
+    assert!(patch["data"]["ClusterConfiguration"].as_str().unwrap().contains("imageTag: v1.12.1"));
+}
+
+/// As upstream has it: the member votes, so it counts, and what it is like is told by its Machine alone.
+#[test]
+fn a_member_that_votes_before_its_machine_has_a_node_counts_against_the_quorum() {
+    let mut seen = running(2);
+    unprovisioned(&mut seen, 2);
+    let learner = EtcdMember { id: 2, name: "cp-2".to_owned(), is_learner: true, ..EtcdMember::default() };
+    members(&mut seen).members.push(learner);
+    assert_eq!(condition(&decide(&seen), AVAILABLE).0, "True");
+    members(&mut seen).members[1].is_learner = false;
+    let message = "* 1 of 2 etcd members is healthy, at least 2 healthy member required for etcd quorum";
+    assert_eq!(condition(&decide(&seen), AVAILABLE), said("False", "NotAvailable", message));
+}

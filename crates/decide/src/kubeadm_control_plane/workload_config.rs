@@ -15,6 +15,8 @@ use super::waiting::Waiting;
 use super::{cluster_ref, desired};
 use crate::plan::{Action, Next, ObjectRef};
 
+/// What is said where kubeadm's configuration is gone.
+const ABSENT: &str = "ConfigMap kubeadm-config is not there";
 /// When to look whether a change to the workload cluster arrived: no event tells.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(500);
 
@@ -27,7 +29,7 @@ pub fn step(view: &View<'_>) -> Step {
         (None, _) => return Step::Look(Need::KubeadmConfig),
         (Some(_), None) if needs_binding => return Step::Look(Need::KubeletBinding),
         (Some(Looked::Found(config)), _) => config,
-        (Some(Looked::Absent), _) => return failed(seen, "ConfigMap kubeadm-config is not there".to_owned()),
+        (Some(Looked::Absent), _) => return failed(seen, ABSENT.to_owned()),
         (Some(Looked::Unknown(error)), _) => return failed(seen, error.clone()),
     };
     let mut actions = Vec::new();
@@ -42,6 +44,32 @@ pub fn step(view: &View<'_>) -> Step {
         Err(error) => return failed(seen, error.to_string()),
     }
     if actions.is_empty() { Step::pass() } else { Step::Act(actions, look_again(seen)) }
+}
+
+/// Tells kubeadm which CoreDNS is wanted; nothing where it knows.
+///
+/// # Errors
+/// The step to take first.
+pub fn dns(view: &View<'_>) -> Result<Option<Action>, Step> {
+    let seen = view.seen;
+    let config = match &seen.kubeadm_config {
+        None => return Err(Step::Look(Need::KubeadmConfig)),
+        Some(Looked::Found(config)) => config,
+        Some(Looked::Absent) => return Err(failed(seen, ABSENT.to_owned())),
+        Some(Looked::Unknown(error)) => return Err(failed(seen, error.clone())),
+    };
+    let version = Version::parse_tolerant(&seen.control_plane.spec.version);
+    let number = version.map_err(|error| failed(seen, error.to_string()))?;
+    let wanted = &seen.control_plane.spec.kubeadm_config_spec.cluster_configuration.dns;
+    let mut changed = (**config).clone();
+    let is_changed = kubeadm_config_map::update(&mut changed, &format!("v{number}"), |cluster, _| {
+        cluster.dns.clone_from(wanted);
+    });
+    match is_changed {
+        Ok(true) => Ok(Some(patch(&changed, config).in_workload(cluster_ref(view.cluster)))),
+        Ok(false) => Ok(None),
+        Err(error) => Err(failed(seen, error.to_string())),
+    }
 }
 
 /// Soon.
