@@ -136,16 +136,27 @@ pub fn fit(
             return Err(Status::bad_request(problem.as_str()).into());
         }
     }
-    complaints.extend(unknown.iter().map(|path| format!("unknown field {}", quote(path))));
+    complaints.extend(unknown_fields(&unknown));
     machinery::schema::default(schema, value);
+    complain(exchange, (&resource.kind.kind, &resource.version().name), complaints, validation)
+}
+
+/// Complaints about fields that are not known.
+pub fn unknown_fields(paths: &[String]) -> impl Iterator<Item = String> {
+    paths.iter().map(|path| format!("unknown field {}", quote(path)))
+}
+
+/// Tells what is odd about a body of this kind and version, as the client wishes.
+pub fn complain(
+    exchange: &mut Exchange,
+    (kind, version): (&str, &str),
+    complaints: Vec<String>,
+    validation: FieldValidation,
+) -> Result<(), Refused> {
     match validation {
         FieldValidation::Strict if !complaints.is_empty() => {
-            let kind = &resource.kind.kind;
             let detail = format!("strict decoding error: {}", complaints.join(", "));
-            let text = format!(
-                "{kind} in version \"{}\" cannot be handled as a {kind}: {detail}",
-                resource.version().name
-            );
+            let text = format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {detail}");
             Err(Status::bad_request(text).into())
         }
         FieldValidation::Warn => {
@@ -176,7 +187,7 @@ const METADATA: [&str; 15] = [
 ];
 
 /// Drops members that metadata has not, and names them.
-fn prune_metadata(value: &mut Value) -> Vec<String> {
+pub fn prune_metadata(value: &mut Value) -> Vec<String> {
     let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else { return Vec::new() };
     let unknown: Vec<String> =
         metadata.keys().filter(|name| !METADATA.contains(&name.as_str())).cloned().collect();

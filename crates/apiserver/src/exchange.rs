@@ -74,11 +74,6 @@ impl Exchange {
         }
     }
 
-    /// The body as text, for messages.
-    pub fn body_text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
     /// The object's name in the path; 405 where there is none.
     pub fn name(&self) -> Result<&str, Refused> {
         self.path.name.as_deref().ok_or_else(|| Status::method_unknown().into())

@@ -5,8 +5,8 @@ mod create;
 mod delete;
 mod get;
 mod list;
-mod patch;
-mod update;
+pub(crate) mod patch;
+pub(crate) mod update;
 mod watch;
 pub(crate) mod write;
 

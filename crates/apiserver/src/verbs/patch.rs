@@ -1,9 +1,9 @@
 //! PATCH: JSON patch, merge patch, strategic merge patch, and server-side apply.
 
 use http::Response;
-use machinery::apply::{self, ApplyError, ApplyRequest};
+use machinery::apply::{self, ApplyRequest};
 use machinery::patch::{json, merge};
-use machinery::status::{FieldError, FieldErrorKind, Status, StatusCause};
+use machinery::status::{FieldError, FieldErrorKind, Status};
 use serde_json::{Map, Value};
 use store::Entry;
 
@@ -45,7 +45,8 @@ pub async fn patch_part(exchange: &mut Exchange, part: Part) -> Result<Saved, Re
     }
 }
 
-fn check_options(patch_type: PatchType, options: &WriteOptions) -> Result<(), Refused> {
+/// What only an apply needs, and only an apply may have.
+pub fn check_options(patch_type: PatchType, options: &WriteOptions) -> Result<(), Refused> {
     let mut errors = Vec::new();
     if patch_type == PatchType::Apply {
         if options.field_manager.is_none() {
@@ -58,7 +59,7 @@ fn check_options(patch_type: PatchType, options: &WriteOptions) -> Result<(), Re
 }
 
 /// Doubled members of the patch itself.
-fn tell(exchange: &mut Exchange, complaints: Vec<String>, options: &WriteOptions) -> Result<(), Refused> {
+pub fn tell(exchange: &mut Exchange, complaints: Vec<String>, options: &WriteOptions) -> Result<(), Refused> {
     match options.field_validation {
         FieldValidation::Strict if !complaints.is_empty() => {
             Err(Status::bad_request(format!("strict decoding error: {}", complaints.join(", "))).into())
@@ -73,24 +74,8 @@ fn tell(exchange: &mut Exchange, complaints: Vec<String>, options: &WriteOptions
 
 fn read(exchange: &Exchange, patch_type: PatchType) -> Result<(Patch, Vec<String>), Refused> {
     if patch_type == PatchType::Apply {
-        let decoded = decode::yaml(&exchange.body).map_err(|error| {
-            Status::bad_request(format!("error decoding YAML: error converting YAML to JSON: {error}"))
-        })?;
-        let applied = match decoded.value {
-            Value::Null => Value::Object(Map::new()),
-            value @ Value::Object(_) => value,
-            other => {
-                let found = decode::go_type(&other);
-                return Err(Status::bad_request(format!(
-                    "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go \
-                     value of type map[string]interface {{}}"
-                ))
-                .into());
-            }
-        };
-        let complaints =
-            decoded.complaints.into_iter().map(|text| text.trim_start_matches("yaml: ").to_owned());
-        return Ok((Patch::Apply(applied), complaints.collect()));
+        let (applied, complaints) = read_applied(exchange)?;
+        return Ok((Patch::Apply(applied), complaints));
     }
     let decoded = decode::tree(&exchange.body, crate::negotiate::Encoding::Json)
         .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
@@ -113,6 +98,27 @@ fn read(exchange: &Exchange, patch_type: PatchType) -> Result<(Patch, Vec<String
     Ok((patch, decoded.complaints))
 }
 
+/// The body of an apply, and what is odd about it.
+pub fn read_applied(exchange: &Exchange) -> Result<(Value, Vec<String>), Refused> {
+    let decoded = decode::yaml(&exchange.body).map_err(|error| {
+        Status::bad_request(format!("error decoding YAML: error converting YAML to JSON: {error}"))
+    })?;
+    let applied = match decoded.value {
+        Value::Null => Value::Object(Map::new()),
+        value @ Value::Object(_) => value,
+        other => {
+            let found = decode::go_type(&other);
+            return Err(Status::bad_request(format!(
+                "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go \
+                 value of type map[string]interface {{}}"
+            ))
+            .into());
+        }
+    };
+    let complaints = decoded.complaints.into_iter().map(|text| text.trim_start_matches("yaml: ").to_owned());
+    Ok((applied, complaints.collect()))
+}
+
 async fn attempt(
     exchange: &mut Exchange,
     patch: &Patch,
@@ -127,7 +133,7 @@ async fn attempt(
     }
     let Some(entry) = entry else { return Err(exchange.not_found(&name)) };
     let old = exchange.incoming(&entry.value, entry.modified);
-    let new = patched(exchange, &name, &old, patch)?;
+    let new = patched(exchange, &old, patch)?;
     let new = settle(exchange, &name, &old, new, options)?;
     let given = object::meta_text(&new, "resourceVersion").to_owned();
     if !given.is_empty() && given != entry.modified.to_string() {
@@ -152,16 +158,12 @@ fn names_version(patch: &Patch) -> bool {
 }
 
 /// The stored object with the patch applied.
-fn patched(exchange: &Exchange, name: &str, old: &Value, patch: &Patch) -> Result<Value, Refused> {
+fn patched(exchange: &Exchange, old: &Value, patch: &Patch) -> Result<Value, Refused> {
     let mut new = old.clone();
     match patch {
         Patch::Json(patch) => patch.apply(&mut new).map_err(|error| {
             tracing::debug!(%error, "a JSON patch cannot be applied");
-            let kind = &exchange.resource.kind;
-            let mut status = Status::invalid(&kind.group, &kind.kind, name, &[]);
-            status.message = "the server rejected our request due to an error in our request".to_owned();
-            status.details = Some(machinery::status::StatusDetails::default());
-            status
+            Status::patch_rejected()
         })?,
         Patch::Merge(patch) => merge::apply(&mut new, patch),
         Patch::Strategic(patch) => {
@@ -197,8 +199,15 @@ fn settle(
     if let Err(detail) = decode::check_metadata(&new) {
         return Err(unfit(exchange, name, &new, &detail));
     }
-    if object::name(&new) != name {
-        return Err(Status::bad_request("the name of the object does not match the name on the URL").into());
+    let given = object::name(&new);
+    if given.is_empty() {
+        return Err(undeterminable(name));
+    }
+    if given != name {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({given}) does not match the name on the URL ({name})"
+        ))
+        .into());
     }
     if exchange.namespace().is_some_and(|namespace| object::meta_text(&new, "namespace") != namespace) {
         return Err(Status::bad_request(
@@ -215,6 +224,14 @@ fn settle(
         }
     }
     Ok(new)
+}
+
+/// 400 about an object without a name.
+pub fn undeterminable(name: &str) -> Refused {
+    Status::bad_request(format!(
+        "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+    ))
+    .into()
 }
 
 /// A patch must not make another kind of an object.
@@ -244,8 +261,7 @@ fn unfit(exchange: &Exchange, name: &str, new: &Value, detail: &str) -> Refused 
         let error = FieldError::invalid("metadata", new.get("metadata").cloned().unwrap_or_default(), detail);
         return Status::invalid(&kind.group, &kind.kind, name, &[error]).into();
     }
-    let error =
-        FieldError::new("patch", FieldErrorKind::Invalid, Some(Value::from(exchange.body_text())), detail);
+    let error = FieldError::new("patch", FieldErrorKind::Invalid, Some(Value::from(new.to_string())), detail);
     Status::invalid("", "", "", &[error]).into()
 }
 
@@ -258,7 +274,8 @@ async fn attempt_apply(
     options: &WriteOptions,
 ) -> Result<Attempt, Refused> {
     let mut applied = applied.clone();
-    check_applied(exchange, name, &mut applied)?;
+    let resource = exchange.resource.clone();
+    check_applied(exchange, name, (&resource.api_version(), &resource.kind.kind), &mut applied)?;
     if part == Part::Status && entry.is_none() {
         return Err(exchange.not_found(name));
     }
@@ -269,7 +286,7 @@ async fn attempt_apply(
     {
         return Err(exchange.stale(name));
     }
-    let merged = merged(exchange, name, live.as_ref(), &applied, part, options)?;
+    let merged = merged(exchange, live.as_ref(), &applied, part, options)?;
     let Some(entry) = entry else {
         return create_by_apply(exchange, merged, options).await;
     };
@@ -301,12 +318,16 @@ async fn create_by_apply(
     }
 }
 
-/// Checks what an applied object says about itself, and completes it from the path.
-fn check_applied(exchange: &Exchange, name: &str, applied: &mut Value) -> Result<(), Refused> {
-    let resource = &exchange.resource;
+/// Checks what an applied object (of this version and kind) says about itself, and completes it from the path.
+pub fn check_applied(
+    exchange: &Exchange,
+    name: &str,
+    wanted: (&str, &str),
+    applied: &mut Value,
+) -> Result<(), Refused> {
     let text = |member: &str| applied.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
-    if api_version != resource.api_version() || kind != *resource.kind.kind {
+    if (api_version.as_str(), kind.as_str()) != wanted {
         let shown = if api_version.contains('/') { api_version } else { format!("/{api_version}") };
         return Err(Status::bad_request(format!("invalid object type: {shown}, Kind={kind}")).into());
     }
@@ -319,10 +340,7 @@ fn check_applied(exchange: &Exchange, name: &str, applied: &mut Value) -> Result
     }
     let given = object::name(applied).to_owned();
     if given.is_empty() {
-        return Err(Status::bad_request(format!(
-            "the name of the object ({name} based on URL) was undeterminable: name must be provided"
-        ))
-        .into());
+        return Err(undeterminable(name));
     }
     if given != name {
         return Err(Status::bad_request(format!(
@@ -357,7 +375,6 @@ fn complete_owners(applied: &mut Value) {
 
 fn merged(
     exchange: &Exchange,
-    name: &str,
     live: Option<&Value>,
     applied: &Value,
     part: Part,
@@ -377,27 +394,5 @@ fn merged(
         reset_fields: apply::reset_fields(subresource, resource.version().status),
         now: exchange.server.now(),
     };
-    apply::apply(&request).map_err(|error| match error {
-        ApplyError::Conflicts(conflicts) => {
-            let message = ApplyError::Conflicts(conflicts.clone()).to_string();
-            let causes = conflicts.iter().map(|conflict| StatusCause {
-                reason: "FieldManagerConflict".to_owned(),
-                message: format!("conflict with {}", conflict.manager),
-                field: conflict.path.clone(),
-            });
-            Status::apply_conflict(message, causes.collect()).into()
-        }
-        ApplyError::BadRequest(detail) => Status::bad_request(detail).into(),
-        ApplyError::Schema(detail) => {
-            let kind = &resource.kind;
-            let namespace = exchange.namespace().unwrap_or_default();
-            Status::plain_error(format!(
-                "failed to create typed patch object ({namespace}/{name}; {}/{}, Kind={}): {detail}",
-                kind.group,
-                resource.version().name,
-                kind.kind
-            ))
-            .into()
-        }
-    })
+    apply::apply(&request).map_err(|error| error.status().into())
 }

@@ -242,20 +242,6 @@ fn track(exchange: &Exchange, old: Option<&Value>, new: &mut Value, manager: Opt
     };
     let old = old.or_else(|| (!resource.kind.custom()).then_some(&*BARE));
     track_update(resource.version().schema(), old, new, &writer);
-    if part == Part::Scale {
-        forget_time(new, writer.manager);
-    }
-}
-
-/// Writes through the scale are recorded without a time.
-fn forget_time(object: &mut Value, manager: &str) {
-    let entries = object.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut);
-    for entry in entries.into_iter().flatten().filter_map(Value::as_object_mut) {
-        let text = |name: &str| entry.get(name).and_then(Value::as_str);
-        if text("subresource") == Some("scale") && text("manager") == Some(manager) {
-            entry.remove("time");
-        }
-    }
 }
 
 async fn commit_new(exchange: &mut Exchange, value: &Value, dry_run: bool) -> Result<Saved, Refused> {
