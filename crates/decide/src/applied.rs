@@ -9,6 +9,8 @@ use api::core::common::Metadata;
 use machinery::selector::Labels;
 use serde_json::{Map, Value, json};
 
+use crate::plan::{Action, ObjectRef};
+
 /// Keys that a manager owns of an object's metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -41,6 +43,17 @@ impl Applied {
         self.labels.is_empty() && self.annotations.is_empty()
     }
 
+    /// Without what an object has from its own template: that stays, though we gave it too for a while.
+    #[must_use]
+    pub fn without_those_of(&self, template: Option<&Value>) -> Self {
+        let rest = |member: &str, keys: &BTreeSet<String>| {
+            let given = template.map(|object| &object["spec"]["template"]["metadata"][member]);
+            let is_ours = |key: &&String| given.is_none_or(|given| given.get(key.as_str()).is_none());
+            keys.iter().filter(is_ours).cloned().collect()
+        };
+        Self { labels: rest("labels", &self.labels), annotations: rest("annotations", &self.annotations) }
+    }
+
     /// A merge patch that takes these keys from an object; `None` if it has none of them.
     pub fn removal(&self, object: &Value) -> Option<Value> {
         let metadata = &object["metadata"];
@@ -61,6 +74,38 @@ impl Applied {
         }
         Some(patch)
     }
+}
+
+/// Brings labels and annotations of an object that a Machine is made of up to date: takes away what is stale, and applies
+/// what is wanted as `manager`. `of` is whose template says so.
+pub fn hand_on(
+    target: &ObjectRef,
+    object: &Value,
+    wanted: &Metadata,
+    stale: &Applied,
+    manager: &'static str,
+    of: &str,
+) -> Vec<Action> {
+    let mut actions = Vec::new();
+    if let Some(patch) = stale.removal(object) {
+        let why = format!("the template of the {of} no longer has these labels or annotations");
+        actions.push(Action::patch(target.clone(), patch, why));
+    }
+    if !object_covers(object, wanted) {
+        let object = json!({
+            "apiVersion": target.api_version,
+            "kind": target.kind,
+            "metadata": {
+                "name": target.name,
+                "namespace": target.namespace,
+                "uid": object["metadata"]["uid"],
+                "labels": wanted.labels,
+                "annotations": wanted.annotations,
+            },
+        });
+        actions.push(Action::apply(manager, object, format!("the template of the {of} says so")));
+    }
+    actions
 }
 
 /// Whether everything that is wanted is there, with its value.

@@ -4,6 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use kube::core::Resource;
 use serde_json::{Value, json};
 
+use crate::plan::{Action, ObjectRef};
+
 /// A reference to an owner that controls: there is one, and it waits for its dependents when it is deleted in the
 /// foreground.
 pub fn controller<K: Resource<DynamicType = ()>>(owner: &K) -> OwnerReference {
@@ -53,6 +55,21 @@ pub fn with_owner(owners: &Value, owner: &OwnerReference) -> Option<Value> {
         None => changed.push(wanted),
     }
     Some(Value::Array(changed))
+}
+
+/// The patch that gives an object an owner; nothing if it has it.
+pub fn adoption<K: Resource<DynamicType = ()>>(
+    object: &K,
+    owner: &OwnerReference,
+    why: &str,
+) -> Option<Action> {
+    let metadata = object.meta();
+    let references = with_owner(&json!(metadata.owner_references), owner)?;
+    let patch = json!({"metadata": {
+        "resourceVersion": metadata.resource_version,
+        "ownerReferences": references,
+    }});
+    Some(Action::patch(ObjectRef::to(object), patch, why))
 }
 
 #[cfg(test)]

@@ -113,6 +113,15 @@ impl ObjectRef {
         }
     }
 
+    /// The reference to an object of a typed kind; an absent name or namespace becomes empty.
+    pub fn to<K: kube::core::Resource<DynamicType = ()>>(object: &K) -> Self {
+        let metadata = object.meta();
+        Self::of::<K>(
+            metadata.namespace.as_deref().unwrap_or_default(),
+            metadata.name.as_deref().unwrap_or_default(),
+        )
+    }
+
     /// The reference of an object given as JSON; absent fields become empty.
     pub fn of_value(object: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -4,12 +4,12 @@ use api::core::{Machine, MachineDeployment, MachineSet};
 use api::labels;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::Resource;
-use serde_json::json;
 
 use super::ClusterPlan;
 use super::observed::{Observed, is_control_plane};
 use super::waiting::Waiting;
 use super::{references, status};
+use crate::finalizers;
 use crate::owners;
 use crate::plan::{Action, ObjectRef, Plan};
 use crate::referenced::Referenced;
@@ -29,7 +29,8 @@ const STEPS: [fn(&Observed) -> Option<Step>; 3] = [workers, control_plane, infra
 pub fn decide(seen: &Observed) -> ClusterPlan {
     let (waiting, step) = match STEPS.iter().find_map(|step| step(seen)) {
         Some(step) => step,
-        None => match remove_finalizer(seen) {
+        None => match finalizers::release(&*seen.cluster, labels::CLUSTER_FINALIZER, "nothing of it is left")
+        {
             // Nothing is left to tell about.
             Some(action) => return Plan { actions: vec![action], ..Plan::idle() },
             None => (Waiting::Completed, Vec::new()),
@@ -110,15 +111,4 @@ fn gone(object: &Referenced, kind: &str, waiting: Waiting) -> Option<Step> {
             Some((waiting, vec![Action::delete(ObjectRef::of_value(value), uid, WHY)]))
         }
     }
-}
-
-fn remove_finalizer(seen: &Observed) -> Option<Action> {
-    let metadata = &seen.cluster.metadata;
-    let all = metadata.finalizers.as_deref().unwrap_or_default();
-    let left: Vec<&String> = all.iter().filter(|finalizer| *finalizer != labels::CLUSTER_FINALIZER).collect();
-    if left.len() == all.len() {
-        return None;
-    }
-    let patch = json!({"metadata": {"resourceVersion": metadata.resource_version, "finalizers": left}});
-    Some(Action::patch(super::reference(&seen.cluster), patch, "nothing of it is left"))
 }

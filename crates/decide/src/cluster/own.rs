@@ -6,21 +6,19 @@ use api::labels;
 use serde_json::json;
 
 use super::observed::Observed;
+use crate::finalizers;
 use crate::plan::Action;
 
 /// The patch that is due, if any.
 pub fn patch(seen: &Observed) -> Option<Action> {
     let metadata = &seen.cluster.metadata;
-    let finalizers = metadata.finalizers.as_deref().unwrap_or_default();
-    let has_finalizer = finalizers.iter().any(|finalizer| finalizer == labels::CLUSTER_FINALIZER);
+    let finalizers = finalizers::with(metadata, labels::CLUSTER_FINALIZER);
     let endpoint = endpoint(seen);
-    if has_finalizer && endpoint.is_none() {
+    if finalizers.is_none() && endpoint.is_none() {
         return None;
     }
     let mut patch = json!({"metadata": {"resourceVersion": metadata.resource_version}});
-    if !has_finalizer {
-        let mut all = finalizers.to_vec();
-        all.push(labels::CLUSTER_FINALIZER.to_owned());
+    if let Some(all) = finalizers {
         patch["metadata"]["finalizers"] = json!(all);
     }
     let why = match &endpoint {

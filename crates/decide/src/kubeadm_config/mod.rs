@@ -311,17 +311,7 @@ fn adopt(seen: &Observed) -> Option<Action> {
     if secret.type_.as_deref() != Some(labels::CLUSTER_SECRET_TYPE) || is_foreign || is_ours(seen, secret) {
         return None;
     }
-    let references = json!(secret.metadata.owner_references.as_deref().unwrap_or_default());
-    let patch = json!({"metadata": {
-        "resourceVersion": secret.metadata.resource_version,
-        "ownerReferences": owners::with_owner(&references, &own)?,
-    }});
-    let metadata = &secret.metadata;
-    let target = ObjectRef::of::<Secret>(
-        metadata.namespace.as_deref().unwrap_or_default(),
-        metadata.name.as_deref().unwrap_or_default(),
-    );
-    Some(Action::patch(target, patch, "the bootstrap data belongs to its KubeadmConfig"))
+    owners::adoption(&**secret, &own, "the bootstrap data belongs to its KubeadmConfig")
 }
 
 fn reference(seen: &Observed) -> ObjectRef {

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::bootstrap::KubeadmConfig;
 use api::core::Machine;
 use api::core::common::Metadata;
 use api::labels;
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 use super::observed::{Observed, SeenMachine};
 use super::step::Step;
 use super::{MANAGER, METADATA_MANAGER, desired};
-use crate::applied::{Applied, covers, object_covers};
+use crate::applied::{Applied, covers, hand_on};
 use crate::plan::{Action, ObjectRef};
 use api::core::machine::MachineSpec;
 
@@ -54,7 +53,7 @@ fn while_running(
     actions
 }
 
-const WHY: &str = "the machine template of the KubeadmControlPlane says so";
+const WHY: &str = "the template of the KubeadmControlPlane says so";
 
 fn of_config(machine: &SeenMachine, metadata: &Metadata, stale: &Applied) -> Vec<Action> {
     let Some(config) =
@@ -68,9 +67,7 @@ fn of_config(machine: &SeenMachine, metadata: &Metadata, stale: &Applied) -> Vec
         return Vec::new();
     }
     let object = serde_json::to_value(config).unwrap_or_default();
-    let name = config.metadata.name.as_deref().unwrap_or_default();
-    let namespace = config.metadata.namespace.as_deref().unwrap_or_default();
-    of_part(ObjectRef::of::<KubeadmConfig>(namespace, name), &object, metadata, stale)
+    of_part(&ObjectRef::to(config), &object, metadata, stale)
 }
 
 fn of_infrastructure(
@@ -81,40 +78,12 @@ fn of_infrastructure(
 ) -> Vec<Action> {
     let part = &machine.infrastructure;
     let Some(object) = part.object().filter(|_| !part.is_deleting()) else { return Vec::new() };
-    // What the object's own template gave it stays, though we gave it too for a while.
-    let given = |member: &str, keys: &BTreeSet<String>| {
-        let kept = seen.template.object().map(|template| &template["spec"]["template"]["metadata"][member]);
-        let goes = |key: &&String| kept.is_none_or(|kept| kept.get(key.as_str()).is_none());
-        keys.iter().filter(goes).cloned().collect()
-    };
-    let stale = Applied {
-        labels: given("labels", &stale.labels),
-        annotations: given("annotations", &stale.annotations),
-    };
-    of_part(ObjectRef::of_value(object), object, metadata, &stale)
+    let stale = stale.without_those_of(seen.template.object());
+    of_part(&ObjectRef::of_value(object), object, metadata, &stale)
 }
 
-fn of_part(target: ObjectRef, object: &Value, metadata: &Metadata, stale: &Applied) -> Vec<Action> {
-    let mut actions = Vec::new();
-    if let Some(patch) = stale.removal(object) {
-        let why = "the machine template no longer has these labels or annotations";
-        actions.push(Action::patch(target.clone(), patch, why));
-    }
-    if !object_covers(object, metadata) {
-        let object = json!({
-            "apiVersion": target.api_version,
-            "kind": target.kind,
-            "metadata": {
-                "name": target.name,
-                "namespace": target.namespace,
-                "uid": object["metadata"]["uid"],
-                "labels": metadata.labels,
-                "annotations": metadata.annotations,
-            },
-        });
-        actions.push(Action::apply(METADATA_MANAGER, object, WHY));
-    }
-    actions
+fn of_part(target: &ObjectRef, object: &Value, metadata: &Metadata, stale: &Applied) -> Vec<Action> {
+    hand_on(target, object, metadata, stale, METADATA_MANAGER, "KubeadmControlPlane")
 }
 
 /// Whether applying `wanted` to the Machine would change nothing, as far as can be seen.

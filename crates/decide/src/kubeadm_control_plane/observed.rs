@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Secret};
 use kubeadm::certificates::{Certificate, KeyPairs, Purpose};
 
 use crate::applied::Applied;
+use crate::owner_remediation::is_given_up;
 use crate::owners;
 use crate::referenced::Referenced;
 
@@ -308,7 +309,7 @@ impl Observed {
     /// Whether there is one Machine, and it is being deleted or about to be.
     pub fn only_machine_is_going(&self) -> bool {
         match self.own().as_slice() {
-            [only] => only.is_deleting() || super::remediation::is_given_up(&only.machine),
+            [only] => only.is_deleting() || is_given_up(&only.machine),
             _ => false,
         }
     }

@@ -6,11 +6,9 @@
 
 use api::conditions::{
     API_SERVER_POD_HEALTHY, CONTROLLER_MANAGER_POD_HEALTHY, ETCD_MEMBER_HEALTHY, ETCD_POD_HEALTHY,
-    HEALTH_CHECK_SUCCEEDED, NODE_KUBEADM_LABELS_AND_TAINTS_SET, OWNER_REMEDIATED, SCHEDULER_POD_HEALTHY,
-    reason,
+    HEALTH_CHECK_SUCCEEDED, NODE_KUBEADM_LABELS_AND_TAINTS_SET, SCHEDULER_POD_HEALTHY, reason,
 };
 use api::controlplane::KubeadmControlPlane;
-use api::core::Machine;
 use api::labels;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -22,9 +20,10 @@ use super::step::Step;
 use super::view::{Own, View};
 use super::waiting::Waiting;
 use super::{etcd, quorum, scale};
-use crate::conditions;
+use crate::durations::go_duration;
 use crate::etcd_membership::Change;
-use crate::plan::{Action, ObjectRef, Part, Write};
+use crate::owner_remediation::{self, is_given_up};
+use crate::plan::{Action, ObjectRef};
 
 /// How long a Machine must have been healthy for its next failure to be a new one, where nobody says, in seconds.
 const MIN_HEALTHY_SECONDS: i32 = 3600;
@@ -76,33 +75,13 @@ impl Outcome {
     }
 }
 
-/// Whether a health check found the Machine unhealthy and left it to us.
-pub fn is_given_up(machine: &Machine) -> bool {
-    let list = &machine.status.conditions;
-    conditions::is_false(list, HEALTH_CHECK_SUCCEEDED) && conditions::is_false(list, OWNER_REMEDIATED)
-}
-
 /// Machines that are healthy again are no longer ours to replace.
 pub fn recovered(view: &View<'_>) -> Vec<Action> {
     // Where the same list is written already, the next round follows.
     let is_free = |own: &Own<'_>| !own.seen.is_deleting() && !own.is_changed();
-    let healthy_again =
-        |own: &&Own<'_>| is_free(own) && own.has(HEALTH_CHECK_SUCCEEDED) && own.lacks(OWNER_REMEDIATED);
-    let without = |own: &Own<'_>| {
-        let mut rest = own.seen.machine.status.conditions.clone();
-        conditions::remove(&mut rest, OWNER_REMEDIATED);
-        // Several managers may own the condition: it goes for good only if the list is written without it.
-        let patch = json!({
-            "metadata": {"resourceVersion": own.seen.machine.metadata.resource_version},
-            "status": {"conditions": rest},
-        });
-        let target = ObjectRef::of::<Machine>(view.seen.namespace(), own.name());
-        Action::Write {
-            write: Write::Patch { target, patch, part: Part::Status },
-            why: "the Machine is healthy again".to_owned(),
-        }
-    };
-    view.machines.iter().filter(healthy_again).map(without).collect()
+    let healthy_again = |own: &&Own<'_>| is_free(own) && owner_remediation::has_recovered(&own.machine);
+    let recovered = view.machines.iter().filter(healthy_again);
+    recovered.map(|own| owner_remediation::take_back(&own.seen.machine)).collect()
 }
 
 /// Takes the note of a remediation away when its replacement is there.
@@ -227,7 +206,7 @@ fn retries(seen: &Observed, own: &Own<'_>) -> Result<Record, Obstacle> {
     }
     let period = seconds(settings.retry_period_seconds, 0);
     if after(period) > seen.now {
-        let period = go_duration(period);
+        let period = go_duration(period.as_secs());
         let message = format!(
             "KubeadmControlPlane can't remediate this machine because the operation already failed in the latest {period} (RetryPeriodSeconds)"
         );
@@ -242,17 +221,6 @@ fn retries(seen: &Observed, own: &Own<'_>) -> Result<Record, Obstacle> {
         )));
     }
     Ok(Record { retry_count: last.retry_count + 1, ..record })
-}
-
-/// As Go prints durations: `1h0m0s`.
-fn go_duration(duration: SignedDuration) -> String {
-    let seconds = duration.as_secs();
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds}s"),
-        (0, _) => format!("{minutes}m{seconds}s"),
-        _ => format!("{hours}h{minutes}m{seconds}s"),
-    }
 }
 
 /// Whether what is left of an initialized control plane can carry on.

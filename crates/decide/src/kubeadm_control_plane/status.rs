@@ -22,7 +22,7 @@ use super::remediation::Record;
 use super::view::View;
 use super::waiting::Waiting;
 use super::{certificates, conditions::not_ready_for_machines};
-use crate::conditions::{self, ConditionStatus, NewCondition};
+use crate::conditions::{self, NewCondition};
 use crate::machine_set::{aggregates, messages, versions};
 use crate::{paused, plan};
 
@@ -191,11 +191,6 @@ fn wanted(seen: &Observed) -> Option<usize> {
     wanted.map(|wanted| if seen.is_deleting() { 0 } else { wanted })
 }
 
-fn unknown_replicas(condition: &'static str) -> NewCondition {
-    let message = "Waiting for spec.replicas set";
-    NewCondition::new(condition, ConditionStatus::Unknown, reason::WAITING_FOR_REPLICAS_SET, message)
-}
-
 fn preflight_lines(waiting: &[Waiting]) -> Vec<String> {
     let failures: Option<&Failures> = waiting.iter().find_map(|waiting| match waiting {
         Waiting::Preflight(failures) => Some(failures),
@@ -217,7 +212,7 @@ fn blocked(mut message: String, lines: &[String]) -> String {
 
 fn scaling_up(view: &View<'_>, waiting: &[Waiting]) -> NewCondition {
     let seen = view.seen;
-    let Some(wanted) = wanted(seen) else { return unknown_replicas(SCALING_UP) };
+    let Some(wanted) = wanted(seen) else { return messages::unknown_replicas(SCALING_UP) };
     let kind = &seen.control_plane.spec.machine_template.spec.infrastructure_ref.kind;
     let missing = seen.template.is_missing().then(|| format!("{kind} does not exist"));
     let count = view.machines.len();
@@ -232,7 +227,7 @@ fn scaling_up(view: &View<'_>, waiting: &[Waiting]) -> NewCondition {
 }
 
 fn scaling_down(view: &View<'_>, waiting: &[Waiting]) -> NewCondition {
-    let Some(wanted) = wanted(view.seen) else { return unknown_replicas(SCALING_DOWN) };
+    let Some(wanted) = wanted(view.seen) else { return messages::unknown_replicas(SCALING_DOWN) };
     let count = view.machines.len();
     if count <= wanted {
         return NewCondition::new(SCALING_DOWN, false, reason::NOT_SCALING_DOWN, "");

@@ -7,6 +7,7 @@ use api::labels;
 use serde_json::{Map, Value, json};
 
 use super::observed::Observed;
+use crate::finalizers;
 use crate::owners;
 use crate::plan::Action;
 
@@ -34,10 +35,7 @@ pub fn patch(seen: &Observed, cluster: &Cluster) -> Option<Action> {
 fn metadata(machine: &Machine, cluster: &Cluster) -> Map<String, Value> {
     let mut patch = Map::new();
     let own = &machine.metadata;
-    let finalizers = own.finalizers.as_deref().unwrap_or_default();
-    if !finalizers.iter().any(|finalizer| finalizer == labels::MACHINE_FINALIZER) {
-        let mut all = finalizers.to_vec();
-        all.push(labels::MACHINE_FINALIZER.to_owned());
+    if let Some(all) = finalizers::with(own, labels::MACHINE_FINALIZER) {
         patch.insert("finalizers".to_owned(), json!(all));
     }
     let label = own.labels.as_ref().and_then(|all| all.get(labels::CLUSTER_NAME));

@@ -6,6 +6,7 @@ use api::labels;
 use serde_json::json;
 
 use super::{Observed, sets::Sets};
+use crate::finalizers;
 use crate::owners;
 use crate::plan::{Action, ObjectRef};
 
@@ -14,10 +15,7 @@ pub(super) fn actions(seen: &Observed, cluster: &Cluster, sets: &Sets<'_>) -> Ve
     let deployment = &seen.deployment;
     let metadata = &deployment.metadata;
     let mut patch = json!({});
-    let finalizers = metadata.finalizers.as_deref().unwrap_or_default();
-    if !finalizers.iter().any(|finalizer| finalizer == labels::MACHINE_DEPLOYMENT_FINALIZER) {
-        let all: Vec<&str> =
-            finalizers.iter().map(String::as_str).chain([labels::MACHINE_DEPLOYMENT_FINALIZER]).collect();
+    if let Some(all) = finalizers::with(metadata, labels::MACHINE_DEPLOYMENT_FINALIZER) {
         patch["metadata"]["finalizers"] = json!(all);
     }
     let cluster_name = &deployment.spec.cluster_name;

@@ -107,12 +107,8 @@ fn waiting(condition: &'static str, reason: &'static str, message: &'static str)
     NewCondition::new(condition, ConditionStatus::Unknown, reason, message)
 }
 
-fn unknown_replicas(condition: &'static str) -> NewCondition {
-    waiting(condition, reason::WAITING_FOR_REPLICAS_SET, "Waiting for spec.replicas set")
-}
-
 fn available(seen: &Observed, available: Option<i32>) -> NewCondition {
-    let Some(replicas) = seen.deployment.spec.replicas else { return unknown_replicas(AVAILABLE) };
+    let Some(replicas) = seen.deployment.spec.replicas else { return messages::unknown_replicas(AVAILABLE) };
     let Some(available) = available else {
         let message = "Waiting for status.availableReplicas set";
         return waiting(AVAILABLE, reason::WAITING_FOR_AVAILABLE_REPLICAS_SET, message);
@@ -174,7 +170,7 @@ fn wanted(seen: &Observed) -> Option<i32> {
 }
 
 fn scaling_up(seen: &Observed, count: i32) -> NewCondition {
-    let Some(wanted) = wanted(seen) else { return unknown_replicas(SCALING_UP) };
+    let Some(wanted) = wanted(seen) else { return messages::unknown_replicas(SCALING_UP) };
     let missing = templates::missing(&seen.templates());
     if count >= wanted {
         let message = missing
@@ -192,7 +188,7 @@ fn scaling_up(seen: &Observed, count: i32) -> NewCondition {
 }
 
 fn scaling_down(seen: &Observed, count: i32, machines: &[&Machine]) -> NewCondition {
-    let Some(wanted) = wanted(seen) else { return unknown_replicas(SCALING_DOWN) };
+    let Some(wanted) = wanted(seen) else { return messages::unknown_replicas(SCALING_DOWN) };
     if count <= wanted {
         return NewCondition::new(SCALING_DOWN, false, reason::NOT_SCALING_DOWN, "");
     }

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::NodeCondition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::conditions::{self, NewCondition, UNKNOWN_TIME};
+use crate::durations::go_duration;
 
 const HEALTH_CHECK_SUCCEEDED: &str = "HealthCheckSucceeded";
 const CONTROL_PLANE_INITIALIZED: &str = "ControlPlaneInitialized";
@@ -197,27 +198,4 @@ fn run<'a>(
 fn again_in(timeout: SignedDuration, lasted: SignedDuration) -> Option<SignedDuration> {
     let rest = timeout.saturating_sub(lasted).saturating_add(SignedDuration::from_secs(1));
     rest.is_positive().then_some(rest)
-}
-
-/// A whole number of seconds as Go prints a duration: `0s`, `45s`, `10m0s`, `1h0m0s`.
-fn go_duration(seconds: i64) -> String {
-    let sign = if seconds < 0 { "-" } else { "" };
-    let seconds = seconds.unsigned_abs();
-    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match (hours, minutes) {
-        (0, 0) => format!("{sign}{rest}s"),
-        (0, _) => format!("{sign}{minutes}m{rest}s"),
-        _ => format!("{sign}{hours}h{minutes}m{rest}s"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::go_duration;
-
-    #[test]
-    fn durations_read_like_gos() {
-        let shown = [0, 45, 60, 600, 3600, 5025, -61].map(go_duration);
-        assert_eq!(shown, ["0s", "45s", "1m0s", "10m0s", "1h0m0s", "1h23m45s", "-1m1s"]);
-    }
 }

@@ -8,10 +8,11 @@ use api::core::machine::Machine;
 use api::labels;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{messages, remediation::is_given_up};
+use super::messages;
 use crate::conditions::{
     self, ConditionStatus, Merge, MergeError, NewCondition, Owner, Reasons, Source, aggregate,
 };
+use crate::owner_remediation::is_given_up;
 
 /// How long a new Machine may be silent about being up to date before that counts.
 const SILENCE: SignedDuration = SignedDuration::from_secs(10);
@@ -54,7 +55,7 @@ pub fn remediating(machines: &[&Machine], by: &str) -> NewCondition {
             .iter()
             .copied()
             .filter(|machine| conditions::is_false(&machine.status.conditions, HEALTH_CHECK_SUCCEEDED));
-        let message = messages::unhealthy(unhealthy, by);
+        let message = messages::unhealthy(unhealthy, Some(by));
         return NewCondition::new(REMEDIATING, false, reason::NOT_REMEDIATING, message);
     }
     match aggregate(&sources(&given_up), OWNER_REMEDIATED, REMEDIATING, &Merge::default()) {

@@ -6,7 +6,7 @@ use api::conditions::{DELETING, reason};
 use api::core::machine::Machine;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::conditions;
+use crate::conditions::{self, ConditionStatus, NewCondition};
 
 /// How long a deletion may take before it is mentioned.
 const STALE: SignedDuration = SignedDuration::from_mins(15);
@@ -18,7 +18,7 @@ const NEXT_SECOND: SignedDuration = SignedDuration::from_secs(1);
 const SHOWN_NAMES: usize = 3;
 
 /// What draining says, and what it means for a deletion that takes long.
-const DRAIN_TROUBLES: [(&str, &str); 4] = [
+pub(crate) const DRAIN_TROUBLES: [(&str, &str); 4] = [
     ("cannot evict pod as it would violate the pod's disruption budget.", "PodDisruptionBudgets"),
     ("deletionTimestamp set, but still not removed from the Node", "Pods not terminating"),
     ("failed to evict Pod", "Pod eviction errors"),
@@ -52,11 +52,13 @@ pub fn next_stale<'a>(machines: impl Iterator<Item = &'a Machine>, now: Timestam
     times.filter_map(|since| since.0.checked_add(STALE + NEXT_SECOND).ok()).filter(|time| *time > now).min()
 }
 
-/// Unhealthy Machines that nobody replaces; empty if there are none. `by` is who does not.
-pub fn unhealthy<'a>(machines: impl Iterator<Item = &'a Machine>, by: &str) -> String {
+/// Unhealthy Machines that nobody replaces; empty if there are none. `by` is who does not, if
+/// that is anybody's business.
+pub fn unhealthy<'a>(machines: impl Iterator<Item = &'a Machine>, by: Option<&str>) -> String {
     let names = machines.map(|machine| machine.metadata.name.as_deref().unwrap_or_default()).collect();
+    let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
     subject(names)
-        .map(|subject| format!("{subject} not healthy (not to be remediated by {by})"))
+        .map(|subject| format!("{subject} not healthy (not to be remediated{by})"))
         .unwrap_or_default()
 }
 
@@ -90,6 +92,12 @@ fn drain_troubles(machine: &Machine, now: Timestamp) -> Vec<usize> {
     let Some(deleting) = deleting else { return Vec::new() };
     let told = |(index, (text, _)): (usize, &(&str, &str))| deleting.message.contains(text).then_some(index);
     DRAIN_TROUBLES.iter().enumerate().filter_map(told).collect()
+}
+
+/// A condition about the number of Machines, where nobody has said yet how many there should be.
+pub fn unknown_replicas(condition: &'static str) -> NewCondition {
+    let message = "Waiting for spec.replicas set";
+    NewCondition::new(condition, ConditionStatus::Unknown, reason::WAITING_FOR_REPLICAS_SET, message)
 }
 
 /// `Deleting 1 Machine`, `Deleting 2 Machines`, with those that take long.
@@ -146,14 +154,11 @@ mod tests {
     fn four_names_are_three_and_a_number() {
         let machines = ["d", "a", "c", "b"].map(|name| machine(name, None, ""));
         assert_eq!(
-            unhealthy(machines.iter(), "MachineSet"),
+            unhealthy(machines.iter(), Some("MachineSet")),
             "Machines a, b, c, ... (1 more) are not healthy (not to be remediated by MachineSet)"
         );
-        assert_eq!(
-            unhealthy(machines[..1].iter(), "X"),
-            "Machine d is not healthy (not to be remediated by X)"
-        );
-        assert_eq!(unhealthy([].iter(), "X"), "");
+        assert_eq!(unhealthy(machines[..1].iter(), None), "Machine d is not healthy (not to be remediated)");
+        assert_eq!(unhealthy([].iter(), None), "");
         assert_eq!(deleting(machines.iter(), Timestamp::UNIX_EPOCH).unwrap(), "Deleting 4 Machines");
     }
 }

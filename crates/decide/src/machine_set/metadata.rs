@@ -7,6 +7,7 @@ use api::labels;
 use serde_json::{Value, json};
 
 use super::Observed;
+use crate::finalizers;
 use crate::owners;
 use crate::plan::{Action, ObjectRef};
 
@@ -14,10 +15,7 @@ use crate::plan::{Action, ObjectRef};
 pub(super) fn actions(seen: &Observed, cluster: &Cluster) -> Vec<Action> {
     let set = &seen.machine_set;
     let mut patch = json!({});
-    let finalizers = set.metadata.finalizers.as_deref().unwrap_or_default();
-    if !finalizers.iter().any(|finalizer| finalizer == labels::MACHINE_SET_FINALIZER) {
-        let all: Vec<&str> =
-            finalizers.iter().map(String::as_str).chain([labels::MACHINE_SET_FINALIZER]).collect();
+    if let Some(all) = finalizers::with(&set.metadata, labels::MACHINE_SET_FINALIZER) {
         patch["metadata"]["finalizers"] = json!(all);
     }
     let cluster_name = &set.spec.cluster_name;

@@ -10,7 +10,7 @@ use api::core::machine::Machine;
 use serde_json::{Value, json};
 
 use super::{MANAGER, METADATA_MANAGER, Observed, SeenMachine, Step, machine};
-use crate::applied::{Applied, object_covers};
+use crate::applied::{Applied, hand_on};
 use crate::plan::{Action, ObjectRef};
 use crate::referenced::Referenced;
 
@@ -54,37 +54,8 @@ fn part_of_machine(
     stale: &Applied,
 ) -> Vec<Action> {
     let Some(object) = part.object().filter(|_| !part.is_deleting()) else { return Vec::new() };
-    let target = ObjectRef::of_value(object);
-    let mut actions = Vec::new();
-    if let Some(patch) = without_those_of_template(stale, template).removal(object) {
-        let why = "the template of the MachineSet no longer has these labels or annotations";
-        actions.push(Action::patch(target.clone(), patch, why));
-    }
-    if !object_covers(object, metadata) {
-        let object = json!({
-            "apiVersion": target.api_version,
-            "kind": target.kind,
-            "metadata": {
-                "name": target.name,
-                "namespace": target.namespace,
-                "uid": object["metadata"]["uid"],
-                "labels": metadata.labels,
-                "annotations": metadata.annotations,
-            },
-        });
-        actions.push(Action::apply(METADATA_MANAGER, object, "the template of the MachineSet says so"));
-    }
-    actions
-}
-
-/// What the object's own template gave it stays, though the MachineSet gave it too for a while.
-fn without_those_of_template(stale: &Applied, template: &Referenced) -> Applied {
-    let given = |member: &str, keys: &BTreeSet<String>| {
-        let kept = template.object().map(|object| &object["spec"]["template"]["metadata"][member]);
-        let stays = |key: &&String| kept.is_none_or(|kept| kept.get(key.as_str()).is_none());
-        keys.iter().filter(stays).cloned().collect()
-    };
-    Applied { labels: given("labels", &stale.labels), annotations: given("annotations", &stale.annotations) }
+    let stale = stale.without_those_of(template.object());
+    hand_on(&ObjectRef::of_value(object), object, metadata, &stale, METADATA_MANAGER, "MachineSet")
 }
 
 /// On its way out a Machine still takes what decides how it goes, and nothing else.

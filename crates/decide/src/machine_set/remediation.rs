@@ -1,12 +1,9 @@
 //! Machines that a health check gave up: they are deleted, and the missing replicas replace them.
-//!
-//! A health check says that a Machine is unhealthy (`HealthCheckSucceeded` is False) and that its owner should act
-//! (`OwnerRemediated` is False). The latter then tells what the owner does about it.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use api::conditions::{HEALTH_CHECK_SUCCEEDED, OWNER_REMEDIATED, reason};
+use api::conditions::{OWNER_REMEDIATED, reason};
 use api::core::Cluster;
 use api::core::machine::Machine;
 use api::labels;
@@ -15,7 +12,8 @@ use serde_json::json;
 
 use super::{MANAGER, Observed, SeenMachine, Step, Waiting, preflight};
 use crate::conditions::{self, NewCondition};
-use crate::plan::{Action, ObjectRef, Part, Write};
+use crate::owner_remediation::{self, is_given_up};
+use crate::plan::{Action, ObjectRef};
 use crate::scaling::scaled_value;
 
 /// What is done, and the names of the Machines that are deleted for it.
@@ -56,36 +54,11 @@ pub(super) fn step(seen: &Observed, cluster: &Cluster) -> (Step, BTreeSet<String
     (step, now.iter().map(|machine| machine.name().to_owned()).collect())
 }
 
-/// Whether a health check found the Machine unhealthy and left it to its owner.
-pub fn is_given_up(machine: &Machine) -> bool {
-    let conditions = &machine.status.conditions;
-    conditions::is_false(conditions, HEALTH_CHECK_SUCCEEDED)
-        && conditions::is_false(conditions, OWNER_REMEDIATED)
-}
-
 /// Takes the demand to act from Machines that are healthy again.
 fn recovered(seen: &Observed) -> Vec<Action> {
-    let healthy_again = |machine: &&SeenMachine| {
-        let conditions = &machine.machine.status.conditions;
-        !machine.is_deleting()
-            && conditions::is_true(conditions, HEALTH_CHECK_SUCCEEDED)
-            && conditions::is_false(conditions, OWNER_REMEDIATED)
-    };
-    let without = |machine: &SeenMachine| {
-        let mut rest = machine.machine.status.conditions.clone();
-        conditions::remove(&mut rest, OWNER_REMEDIATED);
-        // Several managers may own the condition: it goes for good only if the list is written without it.
-        let patch = json!({
-            "metadata": {"resourceVersion": machine.machine.metadata.resource_version},
-            "status": {"conditions": rest},
-        });
-        let target = ObjectRef::of::<Machine>(seen.namespace(), machine.name());
-        Action::Write {
-            write: Write::Patch { target, patch, part: Part::Status },
-            why: "the Machine is healthy again".to_owned(),
-        }
-    };
-    seen.own().into_iter().filter(healthy_again).map(without).collect()
+    let own = seen.own().into_iter().filter(|machine| !machine.is_deleting());
+    let recovered = own.filter(|machine| owner_remediation::has_recovered(&machine.machine));
+    recovered.map(|machine| owner_remediation::take_back(&machine.machine)).collect()
 }
 
 /// How many Machines may be remediated now.

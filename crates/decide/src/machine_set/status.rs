@@ -11,7 +11,7 @@ use api::labels;
 
 use super::replicas::is_updating;
 use super::{Observed, Waiting, aggregates, messages, selector, templates, versions};
-use crate::conditions::{self, ConditionStatus, NewCondition};
+use crate::conditions::{self, NewCondition};
 use crate::paused;
 
 /// The conditions that are written here.
@@ -84,13 +84,8 @@ fn wanted(seen: &Observed) -> Option<i32> {
     seen.machine_set.spec.replicas.map(|replicas| if seen.is_deleting() { 0 } else { replicas })
 }
 
-fn unknown_replicas(condition: &'static str) -> NewCondition {
-    let message = "Waiting for spec.replicas set";
-    NewCondition::new(condition, ConditionStatus::Unknown, reason::WAITING_FOR_REPLICAS_SET, message)
-}
-
 fn scaling_up(seen: &Observed, count: usize, waiting: &[Waiting]) -> NewCondition {
-    let Some(wanted) = wanted(seen) else { return unknown_replicas(SCALING_UP) };
+    let Some(wanted) = wanted(seen) else { return messages::unknown_replicas(SCALING_UP) };
     let missing = templates::missing(&seen.templates());
     let count = number(count);
     if count >= wanted {
@@ -115,7 +110,7 @@ fn scaling_up(seen: &Observed, count: usize, waiting: &[Waiting]) -> NewConditio
 }
 
 fn scaling_down(seen: &Observed, machines: &[&Machine]) -> NewCondition {
-    let Some(wanted) = wanted(seen) else { return unknown_replicas(SCALING_DOWN) };
+    let Some(wanted) = wanted(seen) else { return messages::unknown_replicas(SCALING_DOWN) };
     let moving = |machine: &&&Machine| {
         let annotations = machine.metadata.annotations.as_ref();
         annotations.is_some_and(|all| all.contains_key(labels::PENDING_ACKNOWLEDGE_MOVE))

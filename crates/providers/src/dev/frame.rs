@@ -11,6 +11,7 @@ use controllers::gathering::Gathering;
 use controllers::{Context, act};
 use decide::plan::{Action, Never, Plan, Waiting};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use machinery::gvk::GroupVersionKind;
 use runtime::cache::{Object, Store};
 use runtime::controller::Controller as Loop;
@@ -19,6 +20,7 @@ use runtime::queue::{Groups, Queue};
 use runtime::shutdown::Shutdown;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
 
 use super::cloud::{Cloud, CloudError};
@@ -139,7 +141,7 @@ pub fn run<P: Provider>(cx: &Context, cloud: &Cloud, groups: &Groups, shutdown: 
         };
         let Some(site) = begun else { return };
         let site = std::sync::Arc::new(site);
-        let gathering = std::sync::Arc::new(Gathering::default());
+        let gathering = std::sync::Arc::new(Gathering::new(&queue));
         let each = move |key: Key| {
             let (site, gathering) = (std::sync::Arc::clone(&site), std::sync::Arc::clone(&gathering));
             async move { reconcile::<P>(&site, &gathering, &key).await }
@@ -273,4 +275,23 @@ pub fn read<K: DeserializeOwned + api::Kind>(site: &Site, key: &Key) -> Result<O
         key: key.to_string(),
         reason: error.to_string(),
     })
+}
+
+/// The name of the object of this kind that owns another.
+pub fn owner_of<K: api::Kind>(metadata: &ObjectMeta) -> Option<&str> {
+    let is_of_group = |version: &str| version.split('/').next() == Some(K::GROUP);
+    let mut owners = metadata.owner_references.iter().flatten();
+    let owner = owners.find(|owner| owner.kind == K::KIND && is_of_group(&owner.api_version))?;
+    Some(&owner.name)
+}
+
+/// What of `meta` and `patch` is there to be patched of an object with this metadata; nothing if there is none.
+pub fn joined(metadata: &ObjectMeta, meta: Map<String, Value>, patch: Map<String, Value>) -> Option<Value> {
+    if meta.is_empty() && patch.is_empty() {
+        return None;
+    }
+    let (mut meta, mut patch) = (meta, patch);
+    meta.insert("resourceVersion".to_owned(), json!(metadata.resource_version));
+    patch.insert("metadata".to_owned(), Value::Object(meta));
+    Some(Value::Object(patch))
 }

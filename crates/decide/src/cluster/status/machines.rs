@@ -13,12 +13,12 @@ use super::super::waiting::SEE_LOG;
 use crate::conditions::{
     ConditionStatus, Merge, NewCondition, Owner, Reasons, Source, aggregate, has, is_false,
 };
+use crate::machine_set::messages;
+use crate::owner_remediation::is_given_up;
 use crate::plan::Next;
 
 /// How long a new Machine may be silent about being up to date before that counts.
 const SILENCE: SignedDuration = SignedDuration::from_secs(10);
-/// How many names are listed.
-const SHOWN: usize = 3;
 
 const READY_REASONS: Reasons =
     Reasons { issue: reason::NOT_READY, unknown: reason::READY_UNKNOWN, info: reason::READY };
@@ -90,37 +90,15 @@ fn sources<'a>(machines: &[&'a Machine]) -> Vec<Source<'a>> {
 fn remediating(machines: &[&Machine]) -> NewCondition {
     let is_unhealthy = |machine: &&Machine| is_false(&machine.status.conditions, HEALTH_CHECK_SUCCEEDED);
     let unhealthy: Vec<&Machine> = machines.iter().copied().filter(is_unhealthy).collect();
-    let given_up: Vec<&Machine> = unhealthy
-        .iter()
-        .copied()
-        .filter(|machine| is_false(&machine.status.conditions, OWNER_REMEDIATED))
-        .collect();
+    let given_up: Vec<&Machine> = machines.iter().copied().filter(|machine| is_given_up(machine)).collect();
     if given_up.is_empty() {
-        return NewCondition::new(REMEDIATING, false, reason::NOT_REMEDIATING, left_alone(&unhealthy));
+        let message = messages::unhealthy(unhealthy.into_iter(), None);
+        return NewCondition::new(REMEDIATING, false, reason::NOT_REMEDIATING, message);
     }
     match aggregate(&sources(&given_up), OWNER_REMEDIATED, REMEDIATING, &Merge::default()) {
         Ok(merged) => {
             NewCondition { status: ConditionStatus::True, reason: reason::REMEDIATING.into(), ..merged }
         }
         Err(_) => failed(REMEDIATING),
-    }
-}
-
-/// Unhealthy Machines that nobody replaces; empty if there are none.
-fn left_alone(machines: &[&Machine]) -> String {
-    let mut names: Vec<&str> =
-        machines.iter().map(|machine| machine.metadata.name.as_deref().unwrap_or_default()).collect();
-    names.sort_unstable();
-    let count = names.len();
-    names.truncate(SHOWN);
-    let list = names.join(", ");
-    match count {
-        0 => String::new(),
-        1 => format!("Machine {list} is not healthy (not to be remediated)"),
-        _ if count > SHOWN => {
-            let more = count - SHOWN;
-            format!("Machines {list}, ... ({more} more) are not healthy (not to be remediated)")
-        }
-        _ => format!("Machines {list} are not healthy (not to be remediated)"),
     }
 }

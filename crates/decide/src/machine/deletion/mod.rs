@@ -25,7 +25,6 @@ use api::labels;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use serde_json::json;
 
 use super::MachinePlan;
 use super::observed::{Need, NodeView, Observed};
@@ -33,6 +32,7 @@ use super::references;
 use super::status::{self, Deletion};
 use super::waiting::Waiting;
 use crate::conditions;
+use crate::finalizers;
 use crate::plan::{Action, Next, ObjectRef, Plan, Waiting as _};
 use crate::referenced::Referenced;
 
@@ -260,12 +260,5 @@ fn finish(course: &mut Course<'_>) -> Option<Step> {
 }
 
 fn remove_finalizer(seen: &Observed) -> Option<Action> {
-    let metadata = &seen.machine.metadata;
-    let all = metadata.finalizers.as_deref().unwrap_or_default();
-    let left: Vec<&String> = all.iter().filter(|finalizer| *finalizer != labels::MACHINE_FINALIZER).collect();
-    if left.len() == all.len() {
-        return None;
-    }
-    let patch = json!({"metadata": {"resourceVersion": metadata.resource_version, "finalizers": left}});
-    Some(Action::patch(super::reference(&seen.machine), patch, "nothing of it is left"))
+    finalizers::release(&*seen.machine, labels::MACHINE_FINALIZER, "nothing of it is left")
 }

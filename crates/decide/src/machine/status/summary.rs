@@ -13,20 +13,13 @@ use super::super::waiting::SEE_LOG;
 use crate::conditions::{
     ConditionStatus, Item, Merge, NewCondition, Owner, Priority, Reasons, Summary, get, summary,
 };
+use crate::machine_set::messages::DRAIN_TROUBLES;
 use crate::plan::Next;
 
 /// A deletion that takes longer is mentioned as such.
 pub const LONG_DELETION: SignedDuration = SignedDuration::from_mins(15);
 /// A drain that takes longer is mentioned as the cause.
 const LONG_DRAIN: SignedDuration = SignedDuration::from_mins(5);
-
-/// What draining says, and what it means for a deletion that takes long.
-const DRAIN_TROUBLES: [(&str, &str); 4] = [
-    ("cannot evict pod as it would violate the pod's disruption budget.", "PodDisruptionBudgets"),
-    ("deletionTimestamp set, but still not removed from the Node", "Pods not terminating"),
-    ("failed to evict Pod", "Pod eviction errors"),
-    ("waiting for completion", "Pods not completed yet"),
-];
 
 /// What counts towards `Ready`, in the order in which it is told.
 const TYPES: [&str; 6] =

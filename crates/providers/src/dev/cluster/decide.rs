@@ -8,12 +8,12 @@ use api::infrastructure::{DevCluster, DevClusterInitializationStatus, DevCluster
 use api::{Kind as _, conditions, labels};
 use decide::conditions::NewCondition;
 use decide::plan::{self, Action, Never, ObjectRef, Plan};
-use decide::{conditions as rules, paused};
+use decide::{conditions as rules, finalizers, paused};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use crate::dev::cloud::ClusterId;
-use crate::dev::frame::Step;
+use crate::dev::frame::{Step, joined};
 
 /// What is known.
 pub struct Observed {
@@ -120,52 +120,30 @@ fn surface(seen: &Observed, id: &ClusterId, host: &str, port: u16) -> Option<Act
     let metadata = &seen.dev_cluster.metadata;
     let endpoint = &seen.dev_cluster.spec.control_plane_endpoint;
     let listener = id.to_string();
-    let mut meta = json!({});
-    let mut patch = json!({});
-    if !finalizers(seen).iter().any(|one| one == labels::DEV_CLUSTER_FINALIZER) {
-        let mut finalizers = finalizers(seen).to_vec();
-        finalizers.push(labels::DEV_CLUSTER_FINALIZER.to_owned());
-        meta["finalizers"] = json!(finalizers);
+    let (mut meta, mut patch) = (Map::new(), Map::new());
+    if let Some(all) = finalizers::with(metadata, labels::DEV_CLUSTER_FINALIZER) {
+        meta.insert("finalizers".to_owned(), json!(all));
     }
     if metadata.annotations.as_ref().and_then(|all| all.get(labels::DEV_LISTENER)) != Some(&listener) {
-        meta["annotations"] = json!({ labels::DEV_LISTENER: listener });
+        meta.insert("annotations".to_owned(), json!({ labels::DEV_LISTENER: listener }));
     }
     if endpoint.host.as_deref() != Some(host) || endpoint.port != Some(i32::from(port)) {
-        patch["spec"] = json!({"controlPlaneEndpoint": {"host": host, "port": port}});
+        let spec = json!({"controlPlaneEndpoint": {"host": host, "port": port}});
+        patch.insert("spec".to_owned(), spec);
     }
-    if meta == json!({}) && patch == json!({}) {
-        return None;
-    }
-    meta["resourceVersion"] = json!(metadata.resource_version);
-    patch["metadata"] = meta;
-    Some(Action::patch(reference(seen), patch, "the simulated cluster has an address"))
+    let patch = joined(metadata, meta, patch)?;
+    Some(Action::patch(ObjectRef::to(&*seen.dev_cluster), patch, "the simulated cluster has an address"))
 }
 
 fn deletion(seen: &Observed) -> Vec<Step<Deed>> {
     if let Some(id) = seen.id.as_ref().filter(|_| seen.endpoint.is_some()) {
         return vec![Step::Do(Deed::Delete { id: id.clone() })];
     }
-    let version = seen.dev_cluster.metadata.resource_version.as_deref().unwrap_or_default();
-    let patch = runtime::finalizers::removing(finalizers(seen), labels::DEV_CLUSTER_FINALIZER, version);
-    patch
-        .map(|patch| Step::write(Action::patch(reference(seen), patch, "the simulated cluster is gone")))
+    let why = "the simulated cluster is gone";
+    finalizers::release(&*seen.dev_cluster, labels::DEV_CLUSTER_FINALIZER, why)
+        .map(Step::write)
         .into_iter()
         .collect()
-}
-
-fn finalizers(seen: &Observed) -> &[String] {
-    seen.dev_cluster.metadata.finalizers.as_deref().unwrap_or_default()
-}
-
-fn reference(seen: &Observed) -> ObjectRef {
-    let metadata = &seen.dev_cluster.metadata;
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    ObjectRef {
-        api_version: DevCluster::API_VERSION.to_owned(),
-        kind: DevCluster::KIND.to_owned(),
-        namespace: text(&metadata.namespace),
-        name: text(&metadata.name),
-    }
 }
 
 /// The in-memory backend says no more than whether it is provisioned; once it is, it stays so.

@@ -6,7 +6,6 @@ use api::Kind as _;
 use api::core::Cluster;
 use api::infrastructure::{self, DevCluster};
 use controllers::Context;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use runtime::key::Key;
 use runtime::queue::Queue;
 
@@ -17,7 +16,7 @@ use crate::dev::frame::{self, Error, Site};
 /// Reads caches and the cloud.
 pub fn observe(site: &Site, key: &Key) -> Result<Option<Observed>, Error> {
     let Some(dev_cluster) = frame::read::<DevCluster>(site, key)? else { return Ok(None) };
-    let owner = owner_of(&dev_cluster.metadata);
+    let owner = frame::owner_of::<Cluster>(&dev_cluster.metadata).map(str::to_owned);
     let cluster = match &owner {
         Some(owner) => site.cx.get::<Cluster>(&Key::new(key.namespace(), owner))?,
         None => None,
@@ -25,15 +24,6 @@ pub fn observe(site: &Site, key: &Key) -> Result<Option<Observed>, Error> {
     let id = owner.map(|owner| ClusterId::new(key.namespace(), &owner));
     let endpoint = id.as_ref().and_then(|id| site.cloud.endpoint(id));
     Ok(Some(Observed { dev_cluster: Arc::new(dev_cluster), cluster, id, endpoint, now: site.cx.clock.now() }))
-}
-
-/// The name of the Cluster that owns the object.
-fn owner_of(metadata: &ObjectMeta) -> Option<String> {
-    let is_cluster = |version: &str| version.split('/').next() == Some(Cluster::GROUP);
-    let mut owners = metadata.owner_references.iter().flatten();
-    owners
-        .find(|owner| owner.kind == Cluster::KIND && is_cluster(&owner.api_version))
-        .map(|owner| owner.name.clone())
 }
 
 /// A DevCluster is woken by itself and by its Cluster.

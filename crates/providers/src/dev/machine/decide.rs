@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use api::core::{Cluster, Machine};
 use api::infrastructure::{DevMachine, DevMachineStatus};
-use api::{Kind as _, conditions as vocabulary, labels};
+use api::{conditions as vocabulary, labels};
 use decide::plan::{Action, Never, Next, ObjectRef, Plan};
-use decide::{conditions as rules, paused};
+use decide::{conditions as rules, finalizers, paused};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::conditions;
 use super::settings::{self, Settings};
@@ -18,7 +18,7 @@ use super::waiting::Waiting;
 use crate::dev::cloud::node::provider_id;
 use crate::dev::cloud::records::later;
 use crate::dev::cloud::{Bootstrap, ClusterId, MachineRecord};
-use crate::dev::frame::Step;
+use crate::dev::frame::{Step, joined};
 
 /// How long kubeadm waits between two attempts to join.
 const RETRY: Duration = Duration::from_secs(5);
@@ -225,48 +225,27 @@ fn waiting(record: &MachineRecord, next: Next) -> Option<Waiting> {
 /// Finalizer and, once the virtual machine is up, provider ID, in one patch; none where both are there.
 fn surface(seen: &Observed, record: &MachineRecord) -> Option<Action> {
     let metadata = &seen.dev_machine.metadata;
-    let mut meta = json!({});
-    let mut patch = json!({});
-    if !finalizers(seen).iter().any(|one| one == labels::DEV_MACHINE_FINALIZER) {
-        let mut finalizers = finalizers(seen).to_vec();
-        finalizers.push(labels::DEV_MACHINE_FINALIZER.to_owned());
-        meta["finalizers"] = json!(finalizers);
+    let (mut meta, mut patch) = (Map::new(), Map::new());
+    if let Some(all) = finalizers::with(metadata, labels::DEV_MACHINE_FINALIZER) {
+        meta.insert("finalizers".to_owned(), json!(all));
     }
     let provider = provider_id(&record.name);
     if seen.now >= record.vm_due() && seen.dev_machine.spec.provider_id.as_deref() != Some(&provider) {
-        patch["spec"] = json!({ "providerID": provider });
+        patch.insert("spec".to_owned(), json!({ "providerID": provider }));
     }
-    if meta == json!({}) && patch == json!({}) {
-        return None;
-    }
-    meta["resourceVersion"] = json!(metadata.resource_version);
-    patch["metadata"] = meta;
-    Some(Action::patch(reference(seen), patch, "the simulated machine is there"))
+    let patch = joined(metadata, meta, patch)?;
+    Some(Action::patch(ObjectRef::to(&*seen.dev_machine), patch, "the simulated machine is there"))
 }
 
 fn deletion(seen: &Observed) -> Vec<Step<Deed>> {
     if let Some(id) = seen.id.as_ref().filter(|_| seen.record.is_some()) {
         return vec![Step::Do(Deed::Delete { id: id.clone() })];
     }
-    let version = seen.dev_machine.metadata.resource_version.as_deref().unwrap_or_default();
-    let patch = runtime::finalizers::removing(finalizers(seen), labels::DEV_MACHINE_FINALIZER, version);
-    let write = |patch| Step::write(Action::patch(reference(seen), patch, "the simulated machine is gone"));
-    patch.map(write).into_iter().collect()
-}
-
-fn finalizers(seen: &Observed) -> &[String] {
-    seen.dev_machine.metadata.finalizers.as_deref().unwrap_or_default()
-}
-
-fn reference(seen: &Observed) -> ObjectRef {
-    let metadata = &seen.dev_machine.metadata;
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    ObjectRef {
-        api_version: DevMachine::API_VERSION.to_owned(),
-        kind: DevMachine::KIND.to_owned(),
-        namespace: text(&metadata.namespace),
-        name: text(&metadata.name),
-    }
+    let why = "the simulated machine is gone";
+    finalizers::release(&*seen.dev_machine, labels::DEV_MACHINE_FINALIZER, why)
+        .map(Step::write)
+        .into_iter()
+        .collect()
 }
 
 #[cfg(test)]

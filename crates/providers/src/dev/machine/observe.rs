@@ -6,7 +6,6 @@ use api::core::{Cluster, Machine};
 use api::infrastructure::{self, DevMachine};
 use api::{Kind as _, labels};
 use controllers::{Context, table};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use runtime::key::Key;
 use runtime::queue::Queue;
 
@@ -17,7 +16,7 @@ use crate::dev::frame::{self, Error, Site};
 /// Reads caches and the cloud.
 pub fn observe(site: &Site, key: &Key) -> Result<Option<Observed>, Error> {
     let Some(dev_machine) = frame::read::<DevMachine>(site, key)? else { return Ok(None) };
-    let machine = match owner_of(&dev_machine.metadata) {
+    let machine = match frame::owner_of::<Machine>(&dev_machine.metadata) {
         Some(owner) => site.cx.get::<Machine>(&Key::new(key.namespace(), owner))?,
         None => None,
     };
@@ -34,15 +33,6 @@ pub fn observe(site: &Site, key: &Key) -> Result<Option<Observed>, Error> {
     let has_cluster = id.as_ref().is_some_and(|id| site.cloud.endpoint(id).is_some());
     let now = site.cx.clock.now();
     Ok(Some(Observed { dev_machine: Arc::new(dev_machine), machine, cluster, id, has_cluster, record, now }))
-}
-
-/// The name of the Machine that owns the object.
-fn owner_of(metadata: &ObjectMeta) -> Option<&str> {
-    let is_ours = |version: &str| version.split('/').next() == Some(Machine::GROUP);
-    let mut owners = metadata.owner_references.iter().flatten();
-    owners
-        .find(|owner| owner.kind == Machine::KIND && is_ours(&owner.api_version))
-        .map(|owner| owner.name.as_str())
 }
 
 /// A DevMachine is woken by itself, by its Machine, and by what its Cluster says to all machines.
