@@ -84,7 +84,7 @@ impl Credentials {
                 .map_err(|source| AuthorityError::Unusable { path: certificate, source })?,
             _ => {
                 let authority = new_authority(clock, entropy)?;
-                write(&key, authority.key().to_pem()?.as_bytes())?;
+                write(&key, authority.key().to_pem().as_bytes())?;
                 write(&certificate, authority.certificate().to_pem().as_bytes())?;
                 authority
             }
@@ -117,7 +117,7 @@ impl Credentials {
         let request = CertificateRequest::client("windlass-admin", &[MASTERS], CERTIFICATE_LIFETIME);
         let certificate = self.authority.issue(&request, &key, self.clock.now(), &mut random)?;
         let authority = self.authority.certificate().to_pem();
-        let (certificate, key) = (certificate.to_pem(), key.to_pem()?);
+        let (certificate, key) = (certificate.to_pem(), key.to_pem());
         let kubeconfig = NewKubeconfig {
             cluster: "windlass",
             user: "windlass-admin",

@@ -70,7 +70,7 @@ impl Site {
             server,
             certificate_authority: self.authority_pem().as_bytes(),
             client_certificate: self.certificate(&request).to_pem().as_bytes(),
-            client_key: self.key.to_pem().unwrap().as_bytes(),
+            client_key: self.key.to_pem().as_bytes(),
         }
         .render()
     }

@@ -12,15 +12,16 @@ use rustls::client::Resumption;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::clock::Clock;
 use crate::network::Connection;
-use crate::pki::{Certificate, PkiError, PrivateKey};
+use crate::pki::{self, Certificate, PkiError, PrivateKey};
 
 /// ALPN name of HTTP/2.
 pub const HTTP_2: &[u8] = b"h2";
@@ -56,31 +57,33 @@ pub enum TlsError {
 
 /// Who we say we are: a certificate, those that lead to its authority, and the private key.
 pub struct Identity {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    certified: CertifiedKey,
 }
 
 impl Identity {
     /// Reads an identity; checks that the key belongs to the first certificate.
     pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Self, TlsError> {
-        let certificates = Certificate::all_from_pem(certificates)?;
-        let key = PrivateKey::from_pem(key)?;
-        Self::new(&certificates, &key)
+        Self::certified(&Certificate::all_from_pem(certificates)?, pki::signer_from_pem(key)?)
     }
 
     /// Makes an identity of what was just issued.
     pub fn new(certificates: &[Certificate], key: &PrivateKey) -> Result<Self, TlsError> {
-        match certificates.first() {
-            Some(first) if first.belongs_to(key) => {}
-            Some(first) => return Err(PkiError::Mismatch(first.common_name.clone()).into()),
-            None => {
-                return Err(TlsError::Refused { what: "certificate", reason: "there is none".to_owned() });
-            }
+        Self::certified(certificates, key.to_signer()?)
+    }
+
+    fn certified(certificates: &[Certificate], key: Arc<dyn SigningKey>) -> Result<Self, TlsError> {
+        let Some(first) = certificates.first() else {
+            return Err(TlsError::Refused { what: "certificate", reason: "there is none".to_owned() });
+        };
+        if !key.public_key().is_some_and(|public| first.has_public_key(&public)) {
+            return Err(PkiError::Mismatch(first.common_name.clone()).into());
         }
-        Ok(Self {
-            chain: certificates.iter().map(|certificate| certificate.der().clone()).collect(),
-            key: key.to_der()?,
-        })
+        let chain = certificates.iter().map(|certificate| certificate.der().clone()).collect();
+        Ok(Self { certified: CertifiedKey::new(chain, key) })
+    }
+
+    fn into_resolver(self) -> Arc<SingleCertAndKey> {
+        Arc::new(SingleCertAndKey::from(self.certified))
     }
 }
 
@@ -115,7 +118,7 @@ pub fn client(
         Trust::Anybody => builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified)),
     };
     let mut config = match identity {
-        Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key).map_err(refused)?,
+        Some(identity) => builder.with_client_cert_resolver(identity.into_resolver()),
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
@@ -163,8 +166,7 @@ pub fn server(
         .with_safe_default_protocol_versions()
         .map_err(refused)?
         .with_client_cert_verifier(clients)
-        .with_single_cert(identity.chain, identity.key)
-        .map_err(refused)?;
+        .with_cert_resolver(identity.into_resolver());
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

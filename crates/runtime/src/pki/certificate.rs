@@ -93,6 +93,11 @@ impl Certificate {
 
     /// Whether `key` is the private half of it.
     pub fn belongs_to(&self, key: &PrivateKey) -> bool {
-        self.public_key_info == key.public_key_info()
+        self.has_public_key(key.public_key_info())
+    }
+
+    /// Whether `public_key_info`, the DER of a SubjectPublicKeyInfo, is what it certifies.
+    pub(crate) fn has_public_key(&self, public_key_info: &[u8]) -> bool {
+        self.public_key_info == public_key_info
     }
 }

@@ -112,8 +112,7 @@ impl PrivateKey {
     }
 
     fn other(der: PrivateKeyDer<'static>) -> Result<Self, PkiError> {
-        let key =
-            rustls::crypto::ring::sign::any_supported_type(&der).map_err(|_| PkiError::UnsupportedKey)?;
+        let key = signer(&der)?;
         let scheme = match key.algorithm() {
             rustls::SignatureAlgorithm::RSA => SignatureScheme::RSA_PKCS1_SHA256,
             rustls::SignatureAlgorithm::ED25519 => SignatureScheme::ED25519,
@@ -126,8 +125,7 @@ impl PrivateKey {
     /// Reads the first private key of a PEM text, in any of the usual forms (`PRIVATE KEY`, `RSA PRIVATE KEY`,
     /// `EC PRIVATE KEY`).
     pub fn from_pem(pem: &[u8]) -> Result<Self, PkiError> {
-        let der = PrivateKeyDer::from_pem_slice(pem)
-            .map_err(|error| PkiError::Pem { wanted: "private key", reason: pem_reason(&error) })?;
+        let der = der_from_pem(pem)?;
         match &der {
             PrivateKeyDer::Sec1(sec1) => Self::from_sec1(sec1),
             PrivateKeyDer::Pkcs8(pkcs8) => {
@@ -154,7 +152,7 @@ impl PrivateKey {
     }
 
     /// The key as PEM: `EC PRIVATE KEY` and `RSA PRIVATE KEY` as kubeadm and upstream write them, else `PRIVATE KEY`.
-    pub fn to_pem(&self) -> Result<String, PkiError> {
+    pub fn to_pem(&self) -> String {
         let label = match &self.signer {
             Signer::P256(_) | Signer::P384(_) => "EC PRIVATE KEY",
             Signer::Other { der, .. } => match der.as_ref() {
@@ -162,22 +160,39 @@ impl PrivateKey {
                 _ => "PRIVATE KEY",
             },
         };
-        Ok(encode_pem(label, self.to_der()?.secret_der()))
+        encode_pem(label, self.to_der().secret_der())
     }
 
-    /// The key in the form that a TLS configuration takes.
-    pub fn to_der(&self) -> Result<PrivateKeyDer<'static>, PkiError> {
-        let failed = |reason: String| PkiError::Key { act: "encode the private key", reason };
+    /// The key in the form that others read it: SEC 1 for ECDSA, PKCS #1 or #8 for the others.
+    fn to_der(&self) -> PrivateKeyDer<'static> {
         match &self.signer {
-            Signer::P256(key) => p256::SecretKey::from(key)
-                .to_sec1_der()
-                .map(|bytes| PrivateSec1KeyDer::from(bytes.to_vec()).into())
-                .map_err(|error| failed(error.to_string())),
-            Signer::P384(key) => p384::SecretKey::from(key)
-                .to_sec1_der()
-                .map(|bytes| PrivateSec1KeyDer::from(bytes.to_vec()).into())
-                .map_err(|error| failed(error.to_string())),
-            Signer::Other { der, .. } => Ok(der.clone_key()),
+            Signer::P256(key) => self.to_sec1(CURVE_P256, &key.to_bytes()),
+            Signer::P384(key) => self.to_sec1(CURVE_P384, &key.to_bytes()),
+            Signer::Other { der, .. } => der.clone_key(),
+        }
+    }
+
+    /// An ECPrivateKey (RFC 5915) with curve and public half, as Go writes it. The public half is known: a library would work
+    /// it out again, which costs as much as a signature.
+    fn to_sec1(&self, curve: &[u8], secret: &[u8]) -> PrivateKeyDer<'static> {
+        let point = match self.public_key_info.len().checked_sub(2 * secret.len() + 1) {
+            Some(start) => &self.public_key_info[start..],
+            None => &[],
+        };
+        let encoded = der::sequence(&[
+            &der::unsigned(&[1]),
+            &der::octets(secret),
+            &der::explicit(0, &der::oid(curve)),
+            &der::explicit(1, &der::bits(point)),
+        ]);
+        PrivateSec1KeyDer::from(encoded).into()
+    }
+
+    /// The key as TLS signs with it.
+    pub(crate) fn to_signer(&self) -> Result<Arc<dyn rustls::sign::SigningKey>, PkiError> {
+        match &self.signer {
+            Signer::Other { key, .. } => Ok(Arc::clone(key)),
+            Signer::P256(_) | Signer::P384(_) => signer(&self.to_der()),
         }
     }
 
@@ -222,6 +237,21 @@ impl PrivateKey {
             }
         }
     }
+}
+
+fn der_from_pem(pem: &[u8]) -> Result<PrivateKeyDer<'static>, PkiError> {
+    PrivateKeyDer::from_pem_slice(pem)
+        .map_err(|error| PkiError::Pem { wanted: "private key", reason: pem_reason(&error) })
+}
+
+fn signer(der: &PrivateKeyDer<'_>) -> Result<Arc<dyn rustls::sign::SigningKey>, PkiError> {
+    rustls::crypto::ring::sign::any_supported_type(der).map_err(|_| PkiError::UnsupportedKey)
+}
+
+/// Reads the first private key of a PEM text only to show who we are with it, which is much cheaper than
+/// [`PrivateKey::from_pem`]. Keys that lack their public half take the longer way.
+pub(crate) fn signer_from_pem(pem: &[u8]) -> Result<Arc<dyn rustls::sign::SigningKey>, PkiError> {
+    signer(&der_from_pem(pem)?).or_else(|_| PrivateKey::from_pem(pem)?.to_signer())
 }
 
 impl fmt::Debug for PrivateKey {

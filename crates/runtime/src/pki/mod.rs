@@ -12,6 +12,7 @@ mod key;
 
 pub use authority::{Authority, CertificateRequest, Usage};
 pub use certificate::Certificate;
+pub(crate) use key::signer_from_pem;
 pub use key::{KeyAlgorithm, PrivateKey};
 
 /// What can be wrong with key material. Never holds the material itself.
@@ -88,13 +89,7 @@ mod tests {
         let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256, random).unwrap();
         let request = CertificateRequest::client("kubernetes-admin", &["system:masters", "ops"], YEAR);
         let client = authority.issue(&request, &key, now(), random).unwrap();
-        [
-            authority.certificate().to_pem(),
-            authority.key().to_pem().unwrap(),
-            client.to_pem(),
-            key.to_pem().unwrap(),
-        ]
-        .concat()
+        [authority.certificate().to_pem(), authority.key().to_pem(), client.to_pem(), key.to_pem()].concat()
     }
 
     #[test]
@@ -118,8 +113,25 @@ mod tests {
             assert_eq!(again.not_after, now() + jiff::SignedDuration::from_hours(365 * 24));
             assert!(again.not_before < now());
             assert!(!again.is_authority && authority.certificate().is_authority);
-            let key_again = PrivateKey::from_pem(key.to_pem().unwrap().as_bytes()).unwrap();
+            let key_again = PrivateKey::from_pem(key.to_pem().as_bytes()).unwrap();
             assert!(again.belongs_to(&key_again) && !again.belongs_to(authority.key()));
+        }
+    }
+
+    #[test]
+    fn a_key_without_its_public_half_is_good_too() {
+        // What SEC 1 leaves optional, and ring insists on.
+        let secret = [7; 32];
+        let bare = der::sequence(&[
+            &der::unsigned(&[1]),
+            &der::octets(&secret),
+            &der::explicit(0, &der::oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07])),
+        ]);
+        let bare = key::encode_pem("EC PRIVATE KEY", &bare);
+        let whole = PrivateKey::from_pem(bare.as_bytes()).unwrap();
+        for pem in [bare, whole.to_pem()] {
+            let signer = signer_from_pem(pem.as_bytes()).unwrap();
+            assert_eq!(signer.public_key().unwrap().as_ref(), whole.public_key_info());
         }
     }
 
@@ -166,8 +178,8 @@ mod tests {
     fn rsa_and_other_people_s_keys_sign_too() {
         let random = &mut random();
         let rsa = PrivateKey::generate(KeyAlgorithm::Rsa2048, random).unwrap();
-        let again = PrivateKey::from_pem(rsa.to_pem().unwrap().as_bytes()).unwrap();
-        assert!(rsa.to_pem().unwrap().starts_with("-----BEGIN RSA PRIVATE KEY-----\n"));
+        let again = PrivateKey::from_pem(rsa.to_pem().as_bytes()).unwrap();
+        assert!(rsa.to_pem().starts_with("-----BEGIN RSA PRIVATE KEY-----\n"));
         assert_eq!(again.public_key_info(), rsa.public_key_info());
         // An Ed25519 key as `openssl genpkey -algorithm ed25519` writes it.
         let pem = b"-----BEGIN PRIVATE KEY-----\n\
@@ -187,10 +199,10 @@ mod tests {
         let random = &mut random();
         let (one, two) =
             (authority(KeyAlgorithm::EcdsaP256, random), authority(KeyAlgorithm::EcdsaP256, random));
-        let (certificate, key) = (one.certificate().to_pem(), two.key().to_pem().unwrap());
+        let (certificate, key) = (one.certificate().to_pem(), two.key().to_pem());
         let error = Authority::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap_err();
         assert!(matches!(error, PkiError::Mismatch(_)));
-        let own = one.key().to_pem().unwrap();
+        let own = one.key().to_pem();
         Authority::from_pem(certificate.as_bytes(), own.as_bytes()).unwrap();
         let leaf = one.issue(&CertificateRequest::client("a", &[], YEAR), two.key(), now(), random).unwrap();
         let error = Authority::from_pem(leaf.to_pem().as_bytes(), key.as_bytes()).unwrap_err();
@@ -200,7 +212,7 @@ mod tests {
     #[test]
     fn errors_show_no_key() {
         let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256, &mut random()).unwrap();
-        let pem = key.to_pem().unwrap();
+        let pem = key.to_pem();
         let secret = pem.lines().nth(1).unwrap();
         for broken in
             [pem.replace("-----END", "-----"), pem.replace("EC PRIVATE", "RSA PRIVATE"), String::new()]
