@@ -18,6 +18,9 @@ use crate::transport::Transport;
 const JITTER: f64 = 0.2;
 /// Doubts about a connection do not cause more probes than this.
 const PROBE_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// Clusters that answer are probed on these beats, so that a thousand of them wake the process once a second and not a
+/// thousand times in twenty.
+const PROBE_BEAT_MILLISECONDS: i64 = 1_000;
 
 /// Keeps one cluster connected for as long as it is known.
 pub(super) async fn keep(shared: Arc<Shared>, entry: Arc<Entry>) {
@@ -101,7 +104,7 @@ async fn stay(
     let mut watches = Watches::default();
     // Connecting was a probe already. The first pause spreads the probes of many clusters over time.
     let interval = shared.settings.probe_interval;
-    let mut next_probe = shared.clock.after(random.jitter(interval / 2, 1.0));
+    let mut next_probe = on_beat(shared.clock.after(random.jitter(interval / 2, 1.0)));
     let mut last_probe = shared.clock.now();
     loop {
         watches.start_missing(shared, entry, &client);
@@ -123,11 +126,12 @@ async fn stay(
                     verdict = check(shared, entry, &client) => verdict,
                     () = watches.run() => Verdict::Alive,
                 };
-                if let Verdict::Lost(reason) = verdict {
-                    return Some(reason);
-                }
                 last_probe = shared.clock.now();
-                next_probe = later(last_probe, interval);
+                next_probe = match verdict {
+                    Verdict::Alive => on_beat(later(last_probe, interval)),
+                    Verdict::Doubtful => later(last_probe, shared.settings.doubt_interval),
+                    Verdict::Lost(reason) => return Some(reason),
+                };
             }
         }
     }
@@ -138,6 +142,12 @@ fn later(time: jiff::Timestamp, duration: Duration) -> jiff::Timestamp {
         .ok()
         .and_then(|signed| time.checked_add(signed).ok())
         .unwrap_or(jiff::Timestamp::MAX)
+}
+
+/// The beat nearest to `time`.
+fn on_beat(time: jiff::Timestamp) -> jiff::Timestamp {
+    let beats = (time.as_millisecond() + PROBE_BEAT_MILLISECONDS / 2).div_euclid(PROBE_BEAT_MILLISECONDS);
+    jiff::Timestamp::from_millisecond(beats * PROBE_BEAT_MILLISECONDS).unwrap_or(time)
 }
 
 /// The watches of one connection, all driven by the task of the cluster.
@@ -165,7 +175,11 @@ impl Watches {
 }
 
 enum Verdict {
+    /// It answered.
     Alive,
+    /// It did not; the next probe decides, or one of those after it.
+    Doubtful,
+    /// The connection is of no more use.
     Lost(String),
 }
 
@@ -193,7 +207,7 @@ async fn check(shared: &Shared, entry: &Entry, client: &kube::Client) -> Verdict
     if is_first {
         shared.tell(&entry.key, &Change::Connection(&snapshot));
     }
-    Verdict::Alive
+    Verdict::Doubtful
 }
 
 struct Failure {

@@ -65,8 +65,11 @@ pub type Observer = Arc<dyn Fn(&Key, &Change<'_>) + Send + Sync>;
 pub struct Settings {
     /// Path of the health probe.
     pub probe_path: String,
-    /// Pause between two probes.
+    /// Pause between two probes while the cluster answers.
     pub probe_interval: Duration,
+    /// Pause after a probe that failed. Shorter: a silent cluster is found out sooner than with one pause for both, at fewer
+    /// probes of all the others.
+    pub doubt_interval: Duration,
     /// How long a probe may take.
     pub probe_timeout: Duration,
     /// After how many failed probes in a row the connection is given up.
@@ -84,7 +87,8 @@ impl Default for Settings {
         Self {
             // Needs a known user, unlike /readyz, and does not depend on what stands behind the API server.
             probe_path: "/".to_owned(),
-            probe_interval: Duration::from_secs(10),
+            probe_interval: Duration::from_secs(20),
+            doubt_interval: Duration::from_secs(5),
             probe_timeout: Duration::from_secs(5),
             failure_threshold: 5,
             retry_min: Duration::from_millis(200),

@@ -312,15 +312,17 @@ async fn a_silent_server_is_given_up_and_found_again() {
     let (scene, _server) = Scene::connected().await;
     scene.site.clock.sleep(Duration::from_secs(60)).await;
     let probes = scene.fake.state.lock().unwrap().probes;
-    assert!((6..=8).contains(&probes), "one probe in 10 s, not {probes} in a minute");
+    assert!((3..=5).contains(&probes), "one probe in 20 s, not {probes} in a minute");
     let last_success = scene.workloads.status(&scene.cluster).last_probe_success_time.unwrap();
+    assert!(last_success.subsec_millisecond() < 10, "probes come on a beat, not at {last_success}");
     scene.fake.set(Mood::Silent);
     scene.wait_for("failing").await;
     scene.wait_for("disconnected").await;
     let status = scene.workloads.status(&scene.cluster);
     assert!(status.last_probe_success_time.unwrap() >= last_success);
     assert_eq!(status.consecutive_failures, 5);
-    assert!(scene.site.clock.since(status.last_probe_success_time.unwrap()) < Duration::from_secs(90));
+    let silent = scene.site.clock.since(status.last_probe_success_time.unwrap());
+    assert!(silent < Duration::from_secs(70), "in doubt, probes come sooner; it took {silent:?}");
     assert!(scene.workloads.nodes(&scene.cluster).is_err());
     scene.fake.put("nodes", node("n2", "p2"));
     scene.fake.set(Mood::Well);
@@ -336,7 +338,7 @@ async fn refused_credentials_end_the_connection_at_the_first_probe() {
     let start = scene.site.clock.now();
     scene.fake.set(Mood::Unauthorized);
     scene.wait_for("disconnected").await;
-    assert!(scene.site.clock.since(start) <= Duration::from_secs(10));
+    assert!(scene.site.clock.since(start) <= Duration::from_secs(21));
 }
 
 #[tokio::test(start_paused = true)]
@@ -439,7 +441,7 @@ async fn etcd_is_reached_through_the_api_server_and_let_go() {
     });
     let request = crate::pki::CertificateRequest::client("kube-etcd", &[], crate::testing::DAY);
     let (authority, certificate) = (scene.site.authority_pem(), scene.site.certificate(&request).to_pem());
-    let key = scene.site.key.to_pem().unwrap();
+    let key = scene.site.key.to_pem();
     let access = EtcdAccess::new(authority.as_bytes(), certificate.as_bytes(), key.as_bytes());
     let mut etcd = scene.workloads.etcd(&scene.cluster, "n1", &access).await.unwrap();
     assert_eq!(etcd.member_list().await.unwrap().members.len(), 2);
