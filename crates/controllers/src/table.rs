@@ -192,7 +192,7 @@ pub fn run<C: Controller>(
     C::subscribe(cx, &queue)?;
     let clock = cx.clock.clone();
     let cx = cx.clone();
-    let gathering = Arc::new(Gathering::default());
+    let gathering = Arc::new(Gathering::new(&queue));
     let each = move |key: Key| {
         let (cx, gathering) = (cx.clone(), Arc::clone(&gathering));
         async move { reconcile::<C>(&cx, &gathering, &key).await }

@@ -1,9 +1,11 @@
-//! What workload clusters said, kept as long as nothing that it depends on changes: asking again costs a tunnel.
+//! What workload clusters said, kept as long as nothing that it depends on changes: asking again costs a tunnel. And what
+//! was read from a kubeconfig, which costs as much as a whole decision.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use decide::kubeadm_control_plane::{Addons, EtcdView};
+use jiff::Timestamp;
 use runtime::key::Key;
 
 /// Answers of workload clusters, by the key of their KubeadmControlPlane. Clones share them.
@@ -18,6 +20,8 @@ struct Answers {
     etcd: Option<(String, EtcdView)>,
     /// The add-ons, and what they were looked at for.
     addons: Option<(String, Addons)>,
+    /// When the client certificate in the kubeconfig ends, and in which version of the Secret.
+    kubeconfig_expires: Option<(String, Option<Timestamp>)>,
 }
 
 impl Memory {
@@ -47,6 +51,18 @@ impl Memory {
     /// Keeps the add-ons.
     pub fn put_addons(&self, key: &Key, wanted: String, addons: Addons) {
         self.answers().entry(key.clone()).or_default().addons = Some((wanted, addons));
+    }
+
+    /// When the client certificate ends in this version of the kubeconfig, if that was looked at before.
+    pub fn kubeconfig_expires(&self, key: &Key, version: &str) -> Option<Option<Timestamp>> {
+        let answers = self.answers();
+        let (known, expires) = answers.get(key)?.kubeconfig_expires.as_ref()?;
+        (known == version).then_some(*expires)
+    }
+
+    /// Keeps when the client certificate ends.
+    pub fn put_kubeconfig_expires(&self, key: &Key, version: String, expires: Option<Timestamp>) {
+        self.answers().entry(key.clone()).or_default().kubeconfig_expires = Some((version, expires));
     }
 
     /// Forgets everything about a KubeadmControlPlane that is gone.

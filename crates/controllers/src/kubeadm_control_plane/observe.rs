@@ -52,7 +52,7 @@ pub async fn observe(cx: &Context, key: &Key) -> Result<Option<Observed>, Error>
     seen.cluster = cx.get::<Cluster>(&cluster_key)?;
     let value = table::cluster_value(cluster_key.namespace(), cluster_key.name());
     seen.secrets = cx.by_index::<Secret>(table::BY_CLUSTER, &value)?;
-    seen.kubeconfig_expires = kubeconfig_expires(cx, &cluster_key)?;
+    seen.kubeconfig_expires = kubeconfig_expires(cx, key, &cluster_key)?;
     let reference = &seen.control_plane.spec.machine_template.spec.infrastructure_ref;
     seen.template = cx.referenced(key.namespace(), reference).await?;
     for machine in cx.by_index::<Machine>(table::BY_CLUSTER, &value)? {
@@ -70,11 +70,17 @@ pub async fn observe(cx: &Context, key: &Key) -> Result<Option<Observed>, Error>
     Ok(Some(seen))
 }
 
-fn kubeconfig_expires(cx: &Context, cluster: &Key) -> Result<Option<jiff::Timestamp>, Error> {
-    let key = Key::new(cluster.namespace(), &kubeconfig_name(cluster.name()));
-    let secret = cx.get::<Secret>(&key)?;
-    let kubeconfig = secret.as_ref().and_then(|secret| secret.data.as_ref()?.get(KUBECONFIG_KEY));
-    Ok(kubeconfig.and_then(|kubeconfig| certificates::kubeconfig_expires(&kubeconfig.0)))
+fn kubeconfig_expires(cx: &Context, key: &Key, cluster: &Key) -> Result<Option<jiff::Timestamp>, Error> {
+    let secret = cx.get::<Secret>(&Key::new(cluster.namespace(), &kubeconfig_name(cluster.name())))?;
+    let Some(secret) = secret else { return Ok(None) };
+    let version = secret.metadata.resource_version.clone().unwrap_or_default();
+    if let Some(known) = cx.control_planes.kubeconfig_expires(key, &version) {
+        return Ok(known);
+    }
+    let kubeconfig = secret.data.as_ref().and_then(|data| data.get(KUBECONFIG_KEY));
+    let expires = kubeconfig.and_then(|kubeconfig| certificates::kubeconfig_expires(&kubeconfig.0));
+    cx.control_planes.put_kubeconfig_expires(key, version, expires);
+    Ok(expires)
 }
 
 async fn seen_machine(cx: &Context, machine: Arc<Machine>) -> Result<SeenMachine, Error> {

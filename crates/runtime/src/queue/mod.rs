@@ -257,6 +257,11 @@ impl Queue {
         self.inner.changed.notify_one();
     }
 
+    /// How many keys could be taken now.
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// How many keys could be taken now, are being worked on, and wait for their time.
     pub fn depth(&self) -> Depth {
         let state = self.lock();
