@@ -10,6 +10,10 @@ use sim::faults::{FaultCounts, FaultRates};
 use sim::scenario::Size;
 use sim::{Outcome, Rehearsal};
 
+/// As in the binary that is rehearsed: a quarter of a run would be the C library's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rehearse the life of a cluster under virtual time.
 #[derive(Debug, Parser)]
 #[command(name = "sim")]

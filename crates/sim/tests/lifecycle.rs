@@ -6,6 +6,10 @@ use sim::faults::{FaultCounts, FaultRates};
 use sim::scenario::Size;
 use sim::{Outcome, Rehearsal};
 
+/// As in the binary that is rehearsed: a quarter of a run would be the C library's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Seeds that every test run rehearses. More of them: `cargo run --release -p sim -- --count N`.
 const SEEDS: u64 = 100;
 
