@@ -35,6 +35,13 @@ pub fn is_owned_by(metadata: &ObjectMeta, uid: &str) -> bool {
     metadata.owner_references.iter().flatten().any(|owner| owner.uid == uid)
 }
 
+/// Whether an object has all the owners that it should have, to the letter: under an older apiVersion or another uid an owner
+/// is not the same.
+pub fn has_those_of(live: &ObjectMeta, wanted: &ObjectMeta) -> bool {
+    let has = |owner: &OwnerReference| live.owner_references.iter().flatten().any(|known| known == owner);
+    wanted.owner_references.iter().flatten().all(has)
+}
+
 /// The owners in JSON with `owner` in its place: the entry of the same group, kind and name replaced, or added at the
 /// end. `None` if they hold it, as it is, already.
 pub fn with_owner(owners: &Value, owner: &OwnerReference) -> Option<Value> {

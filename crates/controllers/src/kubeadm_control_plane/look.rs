@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::controlplane::KubeadmControlPlane;
 use decide::certificates::key_pairs;
 use decide::kubeadm_control_plane::{
     AddonImage, Addons, EtcdMember, EtcdMembers, EtcdTrouble, EtcdView, Looked, MadeKubeconfig, Need,
@@ -35,6 +36,9 @@ pub async fn look(cx: &Context, need: Need, seen: &mut Observed) -> Result<(), E
     let cluster = cluster_of(&seen.control_plane).unwrap_or_else(|| Key::new("", ""));
     let key = Key::of(&seen.control_plane.metadata);
     match need {
+        Need::Kept => {
+            seen.is_kept = Some(is_kept(cx, seen).await?);
+        }
         Need::Secrets(purposes) => {
             seen.secrets.extend(secrets::of_cluster(cx, &cluster, &purposes).await?);
             seen.has_looked_for_secrets = true;
@@ -79,6 +83,19 @@ pub async fn look(cx: &Context, need: Need, seen: &mut Observed) -> Result<(), E
         }
     }
     Ok(())
+}
+
+/// Whether the object is there, the same as was seen, and not being deleted. Asked of the server, past the cache.
+async fn is_kept(cx: &Context, seen: &Observed) -> Result<bool, Error> {
+    let metadata = &seen.control_plane.metadata;
+    let kind = Kind::of::<KubeadmControlPlane>();
+    match cx.cache.client().get(&kind, &Key::of(metadata)).await {
+        Ok(body) => Ok(serde_json::from_slice(&body).is_ok_and(|found: KubeadmControlPlane| {
+            found.metadata.uid == metadata.uid && found.metadata.deletion_timestamp.is_none()
+        })),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn kubeconfig(cx: &Context, cluster: &Key, server: &str, seen: &Observed) -> Result<String, String> {

@@ -308,7 +308,7 @@ fn adopt(seen: &Observed) -> Option<Action> {
     let own = owners::controller(&*seen.config);
     let is_foreign = owners::controller_of(&secret.metadata)
         .is_some_and(|owner| owner.kind != own.kind || owner.name != own.name);
-    if secret.type_.as_deref() != Some(labels::CLUSTER_SECRET_TYPE) || is_foreign || is_ours(seen, secret) {
+    if secret.type_.as_deref() != Some(labels::CLUSTER_SECRET_TYPE) || is_foreign {
         return None;
     }
     owners::adoption(&**secret, &own, "the bootstrap data belongs to its KubeadmConfig")

@@ -2,15 +2,12 @@
 
 use api::Kind;
 use api::bootstrap::KubeadmConfig;
-use api::core::Machine;
 use machinery::version::Version;
-use serde_json::json;
 
-use super::observed::{Observed, SeenMachine};
+use super::observed::{Need, Observed, SeenMachine};
 use super::step::Step;
 use super::waiting::Waiting;
 use crate::owners;
-use crate::plan::{Action, ObjectRef};
 
 /// Adopts what can be adopted.
 pub fn step(seen: &Observed) -> Step {
@@ -32,7 +29,19 @@ pub fn step(seen: &Observed) -> Step {
     if let Some(obstacle) = alone.iter().find_map(|machine| obstacle(seen, machine)) {
         return Step::wait(Waiting::Adoption(obstacle));
     }
-    Step::act(alone.into_iter().filter_map(|machine| adopt(seen, machine)).collect())
+    // The cache may be behind: whoever is being deleted leaves Machines behind on purpose, and must not take them back.
+    match seen.is_kept {
+        None if !alone.is_empty() => return Step::Look(Need::Kept),
+        Some(false) => {
+            let message = "the KubeadmControlPlane was deleted in the meantime".to_owned();
+            return Step::wait(Waiting::Adoption(message));
+        }
+        None | Some(true) => {}
+    }
+    let owner = owners::controller(&*seen.control_plane);
+    let why = "a control plane Machine that nobody controls";
+    let adopted = alone.into_iter().filter_map(|machine| owners::adoption(&*machine.machine, &owner, why));
+    Step::act(adopted.collect())
 }
 
 fn obstacle(seen: &Observed, machine: &SeenMachine) -> Option<String> {
@@ -54,14 +63,4 @@ fn obstacle(seen: &Observed, machine: &SeenMachine) -> Option<String> {
             seen.control_plane.spec.version
         )
     })
-}
-
-fn adopt(seen: &Observed, machine: &SeenMachine) -> Option<Action> {
-    let metadata = &machine.machine.metadata;
-    let owner = owners::controller(&*seen.control_plane);
-    let changed = owners::with_owner(&json!(metadata.owner_references), &owner)?;
-    let patch =
-        json!({"metadata": {"resourceVersion": metadata.resource_version, "ownerReferences": changed}});
-    let target = ObjectRef::of::<Machine>(seen.namespace(), machine.name());
-    Some(Action::patch(target, patch, "a control plane Machine that nobody controls"))
 }

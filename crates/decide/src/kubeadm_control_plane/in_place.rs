@@ -14,6 +14,7 @@ use super::observed::{Observed, SeenMachine};
 use super::step::Step;
 use super::{MANAGER, METADATA_MANAGER, desired};
 use crate::applied::{Applied, covers, hand_on};
+use crate::owners;
 use crate::plan::{Action, ObjectRef};
 use api::core::machine::MachineSpec;
 
@@ -98,6 +99,7 @@ fn is_current(machine: &SeenMachine, wanted: &Machine, metadata: &Metadata, stal
         && covers(&live.metadata.labels, &metadata.labels)
         && covers(&live.metadata.annotations, &metadata.annotations)
         && live.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == labels::MACHINE_FINALIZER)
+        && owners::has_those_of(&live.metadata, &wanted.metadata)
         && desired::in_place(&live.spec) == desired::in_place(&wanted.spec)
 }
 

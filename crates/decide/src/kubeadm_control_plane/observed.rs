@@ -53,6 +53,8 @@ pub struct Observed {
     pub etcd: Option<EtcdView>,
     /// Its add-ons; absent until looked up, or when other ones are wanted since.
     pub addons: Option<Addons>,
+    /// Whether the server says that the object is there and stays; absent until looked up.
+    pub is_kept: Option<bool>,
     /// Key pairs made on demand.
     pub made_key_pairs: Option<KeyPairs>,
     /// A kubeconfig made on demand.
@@ -175,6 +177,8 @@ impl fmt::Debug for MadeKubeconfig {
 /// What may have to be looked up, or made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Need {
+    /// Whether the server says that the object is there and stays.
+    Kept,
     /// Secrets with key pairs of the Cluster that are not cached.
     Secrets(Vec<Purpose>),
     /// Key pairs for these certificates.

@@ -409,6 +409,16 @@ fn labels_reach_machines_without_replacing_them() {
 }
 
 #[test]
+fn an_owner_of_an_older_version_is_applied_anew() {
+    let mut seen = running(1);
+    edit_machine(&mut seen, 1, |machine| {
+        machine.metadata.owner_references.as_mut().unwrap()[0].api_version =
+            "controlplane.cluster.x-k8s.io/v1alpha1".to_owned();
+    });
+    assert_eq!(lines(&decide(&seen)), ["apply Machine ns/cp-1"]);
+}
+
+#[test]
 fn an_unhealthy_machine_is_replaced_and_the_replacement_knows_it() {
     let mut seen = running(3);
     give_up(&mut seen, 2);
@@ -571,6 +581,11 @@ fn it_is_deleted_after_the_workers_all_at_once_and_without_care_for_etcd() {
 fn machines_of_nobody_are_adopted_and_those_of_others_stop_everything() {
     let mut seen = running(1);
     edit_machine(&mut seen, 1, |machine| machine.metadata.owner_references = None);
+    assert_eq!(decide(&seen).next, Next::Look(Need::Kept));
+    seen.is_kept = Some(false);
+    let plan = decide(&seen);
+    assert!(lines(&plan).is_empty() && matches!(plan.waiting[..], [Waiting::Adoption(_)]), "{plan:?}");
+    seen.is_kept = Some(true);
     assert_eq!(lines(&decide(&seen)), ["patch Machine ns/cp-1"]);
     edit_machine(&mut seen, 1, |machine| machine.spec.version = Some("v1.30.0".to_owned()));
     assert!(matches!(decide(&seen).waiting.first(), Some(Waiting::Adoption(_))));

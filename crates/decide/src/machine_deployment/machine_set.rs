@@ -82,6 +82,7 @@ pub(super) fn is_current(live: &SeenMachineSet, wanted: &MachineSet) -> bool {
         && covers(&there.annotations, &own_annotations)
         && applied.stale(&Metadata { labels: own_labels, annotations: own_annotations }).is_empty()
         && there.finalizers.iter().flatten().any(|finalizer| finalizer == labels::MACHINE_SET_FINALIZER)
+        && owners::has_those_of(there, metadata)
         && live.machine_set.spec == wanted.spec
 }
 

@@ -273,6 +273,16 @@ fn an_orphaned_machine_set_is_adopted_and_then_applied_to() {
 }
 
 #[test]
+fn an_owner_of_an_older_version_is_applied_anew() {
+    let mut seen = observed();
+    seen.machine_sets = vec![made(&seen, "d-a", OLD, well(3))];
+    assert_eq!(acts(&decide(&seen)), Vec::<String>::new());
+    let set = Arc::make_mut(&mut seen.machine_sets[0].machine_set);
+    set.metadata.owner_references.as_mut().unwrap()[0].api_version = "cluster.x-k8s.io/v1alpha1".to_owned();
+    assert_eq!(acts(&decide(&seen)), ["apply MachineSet n/d-a 3"]);
+}
+
+#[test]
 fn deletion_takes_machine_sets_first_and_then_the_finalizer() {
     let mut seen = upgrading(well(1));
     let mut changed = (*seen.deployment).clone();

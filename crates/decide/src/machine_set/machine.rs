@@ -60,6 +60,7 @@ pub(super) fn is_current(seen: &SeenMachine, wanted: &Machine, metadata: &Metada
         && covers(&live.metadata.labels, &metadata.labels)
         && covers(&live.metadata.annotations, &metadata.annotations)
         && live.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == labels::MACHINE_FINALIZER)
+        && owners::has_those_of(&live.metadata, &wanted.metadata)
         && changes_in_place(&live.spec) == changes_in_place(&wanted.spec)
 }
 

@@ -49,12 +49,8 @@ pub(super) fn actions(seen: &Observed, cluster: &Cluster) -> Vec<Action> {
 fn cluster_as_owner(seen: &Observed, cluster: &Cluster) -> Option<Value> {
     let metadata = &seen.machine_set.metadata;
     let deployment = ObjectRef::of::<MachineDeployment>("", "").kind;
-    let has_owner = metadata
-        .owner_references
-        .iter()
-        .flatten()
-        .any(|owner| owner.kind == "Cluster" || owner.kind == deployment);
-    if has_owner || seen.has_deployment() {
+    let is_owned = metadata.owner_references.iter().flatten().any(|owner| owner.kind == deployment);
+    if is_owned || seen.has_deployment() {
         return None;
     }
     owners::with_owner(&json!(metadata.owner_references), &owners::plain(cluster))

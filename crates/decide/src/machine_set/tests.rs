@@ -321,6 +321,16 @@ fn selected_machines_without_controller_are_adopted() {
 }
 
 #[test]
+fn an_owner_of_an_older_version_is_applied_anew() {
+    let mut seen = with_two(observed());
+    assert_eq!(acts(&decide(&seen)), Vec::<String>::new());
+    let machine = Arc::make_mut(&mut seen.machines[0].machine);
+    machine.metadata.owner_references.as_mut().unwrap()[0].api_version =
+        "cluster.x-k8s.io/v1alpha1".to_owned();
+    assert_eq!(acts(&decide(&seen)), ["apply Machine n/a"]);
+}
+
+#[test]
 fn a_changed_template_reaches_machines_in_place_parts_first() {
     let mut seen = with_two(observed());
     seen.machines.truncate(1);
