@@ -18,6 +18,7 @@ pub mod infrastructure;
 mod kind;
 pub mod labels;
 pub mod schema;
+pub mod workload;
 
 pub use kind::{Conditioned, Kind, is_default};
 

@@ -45,6 +45,11 @@ pub const BY_PROVIDER_ID: &str = "provider-id";
 
 /// Declares everything that controllers read.
 pub fn declare(builder: CacheBuilder) -> CacheBuilder {
+    declare_kubeadm(declare_core(builder))
+}
+
+/// The kinds of the core, and what defines all others.
+fn declare_core(builder: CacheBuilder) -> CacheBuilder {
     builder
         .kind::<Definition>(|options| {
             options.index(definitions::BY_KIND, |definition: &Definition| {
@@ -101,6 +106,11 @@ pub fn declare(builder: CacheBuilder) -> CacheBuilder {
                     template_references(&deployment.metadata, &deployment.spec.template.spec)
                 })
         })
+}
+
+/// The kinds of kubeadm's providers, and the Secrets and ConfigMaps of Clusters.
+fn declare_kubeadm(builder: CacheBuilder) -> CacheBuilder {
+    builder
         .kind::<KubeadmConfig>(|options| {
             options
                 .index(BY_OWNER, |config: &KubeadmConfig| owner_uids(&config.metadata))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::controlplane::KubeadmControlPlane;
+use api::workload::{DaemonSet, Deployment, WorkloadSpec};
 use decide::certificates::key_pairs;
 use decide::kubeadm_control_plane::{
     AddonImage, Addons, EtcdMember, EtcdMembers, EtcdTrouble, EtcdView, Looked, MadeKubeconfig, Need,
@@ -11,8 +12,7 @@ use decide::kubeadm_control_plane::{
 };
 use etcd::messages::AlarmType;
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
-use k8s_openapi::api::core::v1::{ConfigMap, PodTemplateSpec};
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kubeadm::certificates::{KeyPairs, Purpose};
 use kubeadm::naming;
@@ -170,14 +170,14 @@ async fn addons(cx: &Context, cluster: &Key) -> Addons {
     let coredns = read::<Deployment>(cx, cluster, &Key::new(naming::NAMESPACE, naming::COREDNS)).await;
     match proxy {
         Looked::Found(found) => {
-            addons.kube_proxy = image(&found.spec.template, naming::KUBE_PROXY);
+            addons.kube_proxy = image(&found.spec, naming::KUBE_PROXY);
         }
         Looked::Absent => {}
         Looked::Unknown(error) => addons.trouble = Some(error),
     }
     match coredns {
         Looked::Found(found) => {
-            addons.coredns = image(&found.spec.template, naming::COREDNS);
+            addons.coredns = image(&found.spec, naming::COREDNS);
         }
         Looked::Absent => {}
         Looked::Unknown(error) => addons.trouble = Some(error),
@@ -185,10 +185,9 @@ async fn addons(cx: &Context, cluster: &Key) -> Addons {
     addons
 }
 
-fn image(template: &PodTemplateSpec, container: &str) -> Option<AddonImage> {
-    let containers = &template.spec.as_ref()?.containers;
-    let found = containers.iter().find(|found| found.name == container)?;
-    Some(AddonImage { container: found.name.clone(), image: found.image.clone()? })
+fn image(workload: &WorkloadSpec, container: &str) -> Option<AddonImage> {
+    let image = workload.image(container)?.to_owned();
+    Some(AddonImage { container: container.to_owned(), image })
 }
 
 /// When the certificate ends that the API server on a node shows.

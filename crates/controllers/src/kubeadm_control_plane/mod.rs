@@ -4,6 +4,7 @@ mod look;
 mod memory;
 mod observe;
 
+use api::workload::Pod;
 use std::sync::Arc;
 
 use api::Kind as _;
@@ -15,7 +16,7 @@ use api::labels;
 use decide::kubeadm_control_plane::{MANAGER, Need, Observed, Waiting};
 use decide::owners;
 use decide::plan::Plan;
-use k8s_openapi::api::core::v1::{Node, Pod, Secret};
+use k8s_openapi::api::core::v1::{Node, Secret};
 use kube::Resource as _;
 use runtime::cache::Store;
 use runtime::key::Key;

@@ -1,5 +1,6 @@
 //! What is seen of one KubeadmControlPlane: all of it from caches.
 
+use api::workload::Pod;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use api::{Kind as _, labels};
 use decide::applied::Applied;
 use decide::certificates::kubeconfig_name;
 use decide::kubeadm_control_plane::{self as decision, Connection, Observed, SeenMachine};
-use k8s_openapi::api::core::v1::{Node, Pod, Secret};
+use k8s_openapi::api::core::v1::{Node, Secret};
 use kubeadm::certificates::KUBECONFIG_KEY;
 use runtime::key::Key;
 use runtime::workload::WatchSpec;

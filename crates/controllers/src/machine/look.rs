@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use api::workload::{self as kinds, DaemonSet, Pod, VolumeAttachment};
 use decide::machine::{Looked, Need, Observed, PersistentVolume, PodsOnNode, Volumes};
-use k8s_openapi::api::apps::v1::DaemonSet;
-use k8s_openapi::api::core::v1::{self, Namespace, Pod};
-use k8s_openapi::api::storage::v1::VolumeAttachment;
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use runtime::client::{Call, Client, Error, Verb};
 use runtime::key::Key;
@@ -155,14 +154,14 @@ async fn volumes(client: &Client, node: &str, node_reports_volumes: bool) -> Res
         }
     }
     if node_reports_volumes || !found.attached.is_empty() {
-        let all = list::<v1::PersistentVolume>(client, &[]).await?;
+        let all = list::<kinds::PersistentVolume>(client, &[]).await?;
         found.persistent_volumes = all.into_iter().map(persistent_volume).collect();
     }
     Ok(found)
 }
 
-fn persistent_volume(volume: v1::PersistentVolume) -> PersistentVolume {
-    let spec = volume.spec.unwrap_or_default();
+fn persistent_volume(volume: kinds::PersistentVolume) -> PersistentVolume {
+    let spec = volume.spec;
     let csi = spec.csi.map(|csi| format!("kubernetes.io/csi/{}^{}", csi.driver, csi.volume_handle));
     let claim = spec.claim_ref.filter(|claim| claim.kind.as_deref() == Some("PersistentVolumeClaim"));
     let claim = claim

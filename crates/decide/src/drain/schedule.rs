@@ -1,6 +1,6 @@
 //! Whom to evict now, and whom later.
 
-use k8s_openapi::api::core::v1::Pod;
+use api::workload::Pod;
 
 use super::{Behavior, Verdict};
 

@@ -1,9 +1,9 @@
 //! What to do with one Pod.
 
+use api::workload::Pod;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::{Behavior, DrainError, Rule};

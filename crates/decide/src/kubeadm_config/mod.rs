@@ -3,9 +3,11 @@
 //! 1. Wait for a Machine to own it, and for the cluster's infrastructure.
 //! 2. If there is bootstrap data already, report it; keep the token alive until the node has joined.
 //! 3. Before the control plane is initialized, one control plane machine takes the lock and is told to run `kubeadm init`;
-//!    all others wait.
+//!    all others wait. Where there is no control plane object to do it, its config also makes the authorities and keys.
 //! 4. Afterwards the lock goes, and every machine is told to join: a token is created in the workload cluster, discovery
 //!    is completed and recorded, the Secret is written.
+//!
+//! Absent: configs of MachinePools, and with them tokens that are made anew; Ignition.
 
 mod key_pairs;
 mod observed;

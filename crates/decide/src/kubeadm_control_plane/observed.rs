@@ -1,5 +1,6 @@
 //! What is seen of one KubeadmControlPlane.
 
+use api::workload::Pod;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use api::bootstrap::KubeadmConfig;
 use api::controlplane::KubeadmControlPlane;
 use api::core::{Cluster, Machine};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Secret};
 use kubeadm::certificates::{Certificate, KeyPairs, Purpose};
 
 use crate::applied::Applied;

@@ -1,5 +1,6 @@
 //! Control planes put together by hand.
 
+use api::workload::Pod;
 use std::sync::Arc;
 
 use api::bootstrap::KubeadmConfig;
@@ -12,7 +13,7 @@ use api::controlplane::KubeadmControlPlane;
 use api::core::{Cluster, Machine};
 use api::labels;
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{Node, Pod, Secret};
+use k8s_openapi::api::core::v1::{Node, Secret};
 use kubeadm::naming::Component;
 use serde_json::{Value, json};
 

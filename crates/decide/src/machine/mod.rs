@@ -10,6 +10,8 @@
 //!  being deleted: hooks, drain, volumes, hooks, server, bootstrap, Node      deletion
 //! ```
 //!
+//! Absent: MachineDrainRules, in-place updates through hooks, labels and annotations of other domains for Nodes.
+//!
 //! Bootstrap and infrastructure are read by contract paths only. Steps 2 and 3 end a round: the Node gets what the Machine
 //! really says, and the status tells what was really written.
 

@@ -1,5 +1,6 @@
 //! What is seen of one Machine.
 
+use api::workload::Pod;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use api::contract::infrastructure_machine;
 use api::core::{Cluster, Machine, MachineDeployment, MachineSet};
 use api::labels;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::Node;
 
 use crate::referenced::Referenced;
 

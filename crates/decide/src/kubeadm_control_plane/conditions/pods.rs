@@ -1,7 +1,8 @@
 //! The static Pods of a control plane Machine.
 
 use api::conditions::{NODE_KUBEADM_LABELS_AND_TAINTS_SET, reason};
-use k8s_openapi::api::core::v1::{ContainerStatus, Node, Pod, PodStatus};
+use api::workload::Pod;
+use k8s_openapi::api::core::v1::{ContainerStatus, Node, PodStatus};
 use kubeadm::naming::Component;
 
 use super::super::observed::{Observed, SeenMachine};

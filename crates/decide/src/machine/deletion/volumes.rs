@@ -3,6 +3,7 @@
 //! The Node lists what it has attached, and so do VolumeAttachments; either may be ahead of the other. Volumes of Pods
 //! that were left on the Node stay attached and do not matter.
 
+use api::workload::Pod;
 use std::collections::BTreeSet;
 
 use api::labels;
@@ -78,7 +79,7 @@ fn attached_to(node: Option<&Node>) -> BTreeSet<String> {
     attached.into_iter().flatten().map(|volume| volume.name.clone()).collect()
 }
 
-fn claims(pod: &k8s_openapi::api::core::v1::Pod) -> Vec<String> {
+fn claims(pod: &Pod) -> Vec<String> {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
     let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
     let claims = volumes.filter_map(|volume| volume.persistent_volume_claim.as_ref());
