@@ -497,6 +497,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn algebra_agrees_with_sets_of_paths(left in models(), right in models()) {
             let (a, b) = (build(&left), build(&right));

@@ -15,7 +15,10 @@ pub(super) fn merge(target: &mut Value, applied: &Value, place: Type<'_>) {
         Shape::List => place.list_is_atomic() || (is_void(Some(target)) && is_void(Some(applied))),
     };
     if leaf {
-        target.clone_from(applied);
+        // Most of what is applied is there already: looking is cheaper than copying.
+        if target != applied {
+            target.clone_from(applied);
+        }
         return;
     }
     match (shape, &mut *target, applied) {

@@ -230,6 +230,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn what_would_not_change_does_not(first in applied(), second in applied(), third in applied()) {
             let schema = schema();
@@ -241,7 +243,9 @@ mod tests {
             }
             // What was just applied, and is not disputed, need not be applied again.
             prop_assert_eq!(&apply_as(&schema, "one", Some(&again), &third, 4), &again);
-            prop_assert!(!would_change(&again, &third, "one", None), "{again} {third}");
+            // An empty map leaves a doubt: where maps are owned as a whole it would empty what others have put there.
+            let doubt = third["spec"] == json!({}) && again["spec"] != json!({});
+            prop_assert!(doubt || !would_change(&again, &third, "one", None), "{again} {third}");
         }
     }
 
