@@ -170,25 +170,28 @@ impl Encoded {
     }
 
     /// The bytes with this resource version.
-    pub fn with_version(mut self, revision: u64) -> Bytes {
-        if self.hole > 0 {
-            let text = format!(",\"resourceVersion\":\"{revision}\"");
-            // The hole may be the first member: then the comma belongs behind it.
-            let first = self.bytes.get(self.hole - 1) == Some(&b'{');
-            let last = self.bytes.get(self.hole) == Some(&b'}');
-            let text = match (first, last) {
-                (true, true) => text[1..].to_owned(),
-                (true, false) => format!("{},", &text[1..]),
-                (false, _) => text,
-            };
-            self.bytes.splice(self.hole..self.hole, text.into_bytes());
+    pub fn with_version(self, revision: u64) -> Bytes {
+        let (Some(before), Some(after)) = (self.bytes.get(..self.hole), self.bytes.get(self.hole..)) else {
+            return self.without_version();
+        };
+        if before.is_empty() {
+            return self.without_version();
         }
-        Bytes::from(self.bytes)
+        // The hole may be the first member, the last, or the only one: commas stand between members.
+        let comma_before = if before.ends_with(b"{") { "" } else { "," };
+        let comma_after = if comma_before.is_empty() && !after.starts_with(b"}") { "," } else { "" };
+        let text = format!("{comma_before}\"resourceVersion\":\"{revision}\"{comma_after}");
+        // What is stored stays for long: it takes no byte more than it needs.
+        let mut whole = Vec::with_capacity(self.bytes.len() + text.len());
+        whole.extend_from_slice(before);
+        whole.extend_from_slice(text.as_bytes());
+        whole.extend_from_slice(after);
+        Bytes::from(whole)
     }
 
     /// The bytes without any resource version.
     pub fn without_version(self) -> Bytes {
-        Bytes::from(self.bytes)
+        Bytes::from(self.bytes.into_boxed_slice())
     }
 }
 

@@ -3,12 +3,10 @@
 //! All of it happens within the write that causes it: when the answer to a CRD's creation is on its way, its kind is
 //! served. Names are granted one definition at a time.
 
-use std::sync::Arc;
-
-use machinery::schema::Schema;
 use serde_json::{Map, Value, json};
 use store::{Change, CommitError, Precondition};
 
+use crate::kinds::parsed::{self, Sound};
 use crate::kinds::registry::compare_versions;
 use crate::kinds::strategy::CUSTOM;
 use crate::kinds::{Column, Kind, ScalePaths, SchemaSource, Selectable, Version, members};
@@ -105,10 +103,10 @@ async fn settle(server: &ApiServer, name: &str) -> bool {
             return false;
         };
         let mut definition = object::parse(&entry.value);
-        let before = definition.clone();
+        let before = definition.get("status").cloned();
         accept_names(server, &mut definition);
         let mut modified = entry.modified;
-        if definition != before {
+        if definition.get("status") != before.as_ref() {
             let encoded = Encoded::new(&definition);
             let put = move |revision| Change::Put(encoded.with_version(revision));
             match server.store().commit(&key, Precondition::Revision(entry.modified), put).await {
@@ -399,11 +397,8 @@ fn flag(value: &Value, name: &str) -> bool {
 
 fn version(spec: &Value, names: &Value, described: &Value) -> Version {
     let name = text(described, "name");
-    let schema = described.pointer("/schema/openAPIV3Schema").map(Schema::parse);
     // What cannot be read was refused when the definition was written.
-    let schema = schema
-        .and_then(Result::ok)
-        .unwrap_or_else(|| Schema { preserve_unknown_fields: true, ..Schema::default() });
+    let Sound { schema, embeds } = parsed::read(described.pointer("/schema/openAPIV3Schema"));
     let scale = described.pointer("/subresources/scale").map(|scale| ScalePaths {
         spec_replicas: members(text(scale, "specReplicasPath")),
         status_replicas: members(text(scale, "statusReplicasPath")),
@@ -418,8 +413,8 @@ fn version(spec: &Value, names: &Value, described: &Value) -> Version {
         name: name.into(),
         served: flag(described, "served"),
         deprecation,
-        embeds: crate::decode::embeds(&schema),
-        schema: SchemaSource::Ready(Arc::new(schema)),
+        embeds,
+        schema: SchemaSource::Ready(schema),
         columns: columns(described),
         status: described.pointer("/subresources/status").is_some(),
         scale,

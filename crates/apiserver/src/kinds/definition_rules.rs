@@ -9,6 +9,7 @@ use machinery::status::{FieldError, FieldErrorKind};
 use serde_json::{Value, json};
 
 use crate::kinds::definition::{CLEANUP, condition, set_condition};
+use crate::kinds::parsed;
 use crate::object;
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
@@ -324,15 +325,22 @@ fn deprecation(version: &Value, path: &str, errors: &mut Vec<FieldError>) {
 
 /// The structure itself, and the defaults in it.
 fn schema_rules(schema: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let parsed = match Schema::parse_at(schema, path) {
-        Ok(parsed) => parsed,
+    if parsed::known(schema).is_some() {
+        return;
+    }
+    let tree = match Schema::parse_at(schema, path) {
+        Ok(tree) => tree,
         Err(found) => return errors.extend(found),
     };
+    let before = errors.len();
     if schema.pointer("/properties/metadata").is_some_and(|metadata| metadata.get("default").is_some()) {
         let path = format!("{path}.properties[metadata].default");
         errors.push(FieldError::forbidden(path, "must not be set in top-level metadata"));
     }
-    defaults(&parsed, path, errors);
+    defaults(&tree, path, errors);
+    if errors.len() == before {
+        parsed::remember(schema, Arc::new(tree));
+    }
 }
 
 /// Member under which a default is looked at.

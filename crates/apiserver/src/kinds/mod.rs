@@ -5,6 +5,7 @@
 pub mod builtin;
 pub mod definition;
 pub mod definition_rules;
+mod parsed;
 pub mod registry;
 pub mod shape;
 pub mod strategy;

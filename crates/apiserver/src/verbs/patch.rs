@@ -35,8 +35,13 @@ pub async fn patch_part(exchange: &mut Exchange, part: Part) -> Result<Saved, Re
     let patch_type =
         negotiate::patch_type(exchange.content_type.as_deref(), exchange.resource.kind.custom())?;
     check_options(patch_type, &options)?;
-    let (patch, complaints) = read(exchange, patch_type)?;
+    let (mut patch, complaints) = read(exchange, patch_type)?;
     tell(exchange, complaints, &options)?;
+    if let Patch::Apply(applied) = &mut patch {
+        let resource = exchange.resource.clone();
+        let wanted = (&*resource.api_version(), &*resource.kind.kind);
+        check_applied(exchange, exchange.name()?, wanted, applied)?;
+    }
     loop {
         match attempt(exchange, &patch, part, &options).await? {
             Attempt::Done(saved) => return Ok(saved),
@@ -273,20 +278,17 @@ async fn attempt_apply(
     part: Part,
     options: &WriteOptions,
 ) -> Result<Attempt, Refused> {
-    let mut applied = applied.clone();
-    let resource = exchange.resource.clone();
-    check_applied(exchange, name, (&resource.api_version(), &resource.kind.kind), &mut applied)?;
     if part == Part::Status && entry.is_none() {
         return Err(exchange.not_found(name));
     }
     let live = entry.as_ref().map(|entry| exchange.incoming(&entry.value, entry.modified));
-    let given = object::meta_text(&applied, "resourceVersion").to_owned();
+    let given = object::meta_text(applied, "resourceVersion").to_owned();
     if let Some(entry) = entry.as_ref().filter(|_| !given.is_empty())
         && given != entry.modified.to_string()
     {
         return Err(exchange.stale(name));
     }
-    let merged = merged(exchange, live.as_ref(), &applied, part, options)?;
+    let merged = merged(exchange, live.as_ref(), applied, part, options)?;
     let Some(entry) = entry else {
         return create_by_apply(exchange, merged, options).await;
     };
