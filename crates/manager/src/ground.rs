@@ -1,7 +1,6 @@
 //! What stays when controllers restart: the store, the API server over it, garbage collection, the simulated cloud.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use apiserver::{ApiServer, BuildError, Identifiers};
 use providers::dev::{Cloud, CloudError};
@@ -108,16 +107,25 @@ fn collect(server: &ApiServer, shutdown: &Shutdown) -> JoinHandle<()> {
     tokio::spawn(apiserver::gc::run(server.clone(), async move { collecting.requested().await }))
 }
 
+/// Name and text of every definition of ours. Rehearsals start planes by the hundred: the texts are made once.
+static DEFINITIONS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+    let definitions = api::crd::crds().into_iter();
+    let named = definitions.map(|definition| {
+        let name = definition["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        (name, definition.to_string())
+    });
+    named.collect()
+});
+
 /// Makes every kind of ours known to the server, or brings it up to date.
 async fn define_kinds(client: &Client) -> Result<(), GroundError> {
     let definitions =
         Kind::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
-    for definition in api::crd::crds() {
-        let name = definition["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        let key = Key::cluster_scoped(&name);
+    for (name, definition) in DEFINITIONS.iter() {
+        let key = Key::cluster_scoped(name);
         let mut call = Call::new(Verb::Apply, &definitions, &key);
         call.query = &[("fieldManager", "windlass"), ("force", "true")];
-        call.body = definition.to_string().into();
+        call.body = definition.as_bytes().into();
         client.call(call).await.map_err(|source| GroundError::Definition { name: name.clone(), source })?;
     }
     Ok(())
