@@ -105,7 +105,7 @@ impl Writer {
         manager: Manager<'_>,
         intent: &impl Serialize,
     ) -> Result<Arc<K>, Error> {
-        let (_, body) = complete(store.kind(), key, intent)?;
+        let (_, body) = complete(store.kind(), key, encoded(store.kind(), key, intent)?)?;
         self.send_apply(store, key, manager, body).await
     }
 
@@ -117,10 +117,21 @@ impl Writer {
         manager: Manager<'_>,
         intent: &impl Serialize,
     ) -> Result<Applied<K>, Error> {
+        self.apply_encoded(store, key, manager, encoded(store.kind(), key, intent)?).await
+    }
+
+    async fn apply_encoded<K: Send + Sync + 'static>(
+        &self,
+        store: &Store<K>,
+        key: &Key,
+        manager: Manager<'_>,
+        intent: Value,
+    ) -> Result<Applied<K>, Error> {
         let (intent, body) = complete(store.kind(), key, intent)?;
         if let Some(object) = self.unchanged(store, key, manager, &intent, &body) {
             return Ok(Applied { object, sent: false });
         }
+        drop(intent);
         let object = self.send_apply(store, key, manager, body).await?;
         Ok(Applied { object, sent: true })
     }
@@ -162,9 +173,8 @@ impl Writer {
         manager: &str,
         status: &impl Serialize,
     ) -> Result<bool, Error> {
-        let status =
-            serde_json::to_value(status).map_err(|error| cannot(Verb::Apply, store.kind(), key, &error))?;
-        let (intent, body) = complete(store.kind(), key, &json!({ "status": status }))?;
+        let status = encoded(store.kind(), key, status)?;
+        let (intent, body) = complete(store.kind(), key, of_status(status))?;
         Ok(self.unchanged(store, key, Manager::of_status(manager), &intent, &body).is_some())
     }
 
@@ -176,9 +186,8 @@ impl Writer {
         manager: &str,
         status: &impl Serialize,
     ) -> Result<Applied<K>, Error> {
-        let status =
-            serde_json::to_value(status).map_err(|error| cannot(Verb::Apply, store.kind(), key, &error))?;
-        self.apply_if_changed(store, key, Manager::of_status(manager), &json!({ "status": status })).await
+        let status = encoded(store.kind(), key, status)?;
+        self.apply_encoded(store, key, Manager::of_status(manager), of_status(status)).await
     }
 
     async fn send_apply<K: Send + Sync + 'static>(
@@ -209,7 +218,7 @@ impl Writer {
         manager: &str,
         object: &impl Serialize,
     ) -> Result<Arc<K>, Error> {
-        let (_, body) = complete(store.kind(), key, object)?;
+        let (_, body) = complete(store.kind(), key, encoded(store.kind(), key, object)?)?;
         let query = [("fieldManager", manager)];
         let mut call = Call::new(Verb::Create, store.kind(), key);
         call.query = &query;
@@ -354,9 +363,17 @@ impl Writer {
     }
 }
 
-/// The JSON of `object` with `apiVersion`, `kind`, name and namespace filled in where they are missing, and its text.
-fn complete(kind: &Kind, key: &Key, object: &impl Serialize) -> Result<(Value, Bytes), Error> {
-    let mut value = serde_json::to_value(object).map_err(|error| cannot(Verb::Apply, kind, key, &error))?;
+fn encoded(kind: &Kind, key: &Key, object: &impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(object).map_err(|error| cannot(Verb::Apply, kind, key, &error))
+}
+
+/// An object that is nothing but this status.
+fn of_status(status: Value) -> Value {
+    Value::Object(serde_json::Map::from_iter([("status".to_owned(), status)]))
+}
+
+/// `value` with `apiVersion`, `kind`, name and namespace filled in where they are missing, and its text.
+fn complete(kind: &Kind, key: &Key, mut value: Value) -> Result<(Value, Bytes), Error> {
     let Some(members) = value.as_object_mut() else {
         return Err(cannot(Verb::Apply, kind, key, &"not a JSON object"));
     };
