@@ -1,3 +1,4 @@
+use api::workload::Pod;
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::core::machine::MachineSpec;
@@ -5,7 +6,7 @@ use decide::drain::{self, Progress, Rule, Surroundings};
 use decide::machine_health_check::{self, Check, Finding, Node, Target};
 use decide::machine_template;
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{NodeCondition, Pod};
+use k8s_openapi::api::core::v1::NodeCondition;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Value, json};
 
