@@ -33,9 +33,10 @@ use crate::{certificates, owners, paused};
 
 /// How long a token lives (upstream's `--bootstrap-token-ttl`).
 const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
-/// How often a token is looked at while its machine has not joined, and what is left of it when it is renewed.
+/// How often a token is looked at while its machine has not joined, and what is left of it when it is renewed: a third and five
+/// sixths of its life, so that one look may fail.
 const TOKEN_CHECK: SignedDuration = SignedDuration::from_mins(5);
-const TOKEN_RENEWED_BELOW: SignedDuration = SignedDuration::from_mins(10);
+const TOKEN_RENEWED_BELOW: SignedDuration = SignedDuration::from_secs(12 * 60 + 30);
 /// The key of the lock's ConfigMap that names its holder.
 const LOCK_KEY: &str = "lock-information";
 

@@ -228,9 +228,9 @@ fn a_token_is_kept_alive_until_the_node_has_joined() {
     config.status.initialization.data_secret_created = Some(true);
     seen.config = Arc::new(config);
     assert_eq!(decide(&seen).next, Next::Look(Need::TokenExpiry { id: "abcdef".to_owned() }));
-    seen.token_expires = Some(TokenExpiry::At(later(seen.now, SignedDuration::from_mins(14))));
+    seen.token_expires = Some(TokenExpiry::At(later(seen.now, SignedDuration::from_mins(13))));
     assert_eq!(decide(&seen).actions.len(), 0);
-    seen.token_expires = Some(TokenExpiry::At(later(seen.now, SignedDuration::from_mins(2))));
+    seen.token_expires = Some(TokenExpiry::At(later(seen.now, SignedDuration::from_mins(12))));
     let why = "in ns/c: patch Secret kube-system/bootstrap-token-abcdef: the machine has not joined yet: its token lives on";
     assert_eq!(described(&decide(&seen)), [why]);
     let mut machine = (**seen.machine.as_ref().unwrap()).clone();
