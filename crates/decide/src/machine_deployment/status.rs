@@ -50,7 +50,7 @@ pub(super) fn status(seen: &Observed, cluster: &Cluster) -> MachineDeploymentSta
         available(seen, status.available_replicas),
         rolling_out(&machines),
         scaling_up(seen, count),
-        scaling_down(seen, count, &machines),
+        messages::scaling_down(wanted(seen), count, machines.iter().copied(), seen.now),
         aggregates::machines_ready(&machines),
         aggregates::machines_up_to_date(&machines, seen.now),
         aggregates::remediating(&machines, "MachineDeployment/MachineSet"),
@@ -185,19 +185,6 @@ fn scaling_up(seen: &Observed, count: i32) -> NewCondition {
         message.push_str(&missing);
     }
     NewCondition::new(SCALING_UP, true, reason::SCALING_UP, message)
-}
-
-fn scaling_down(seen: &Observed, count: i32, machines: &[&Machine]) -> NewCondition {
-    let Some(wanted) = wanted(seen) else { return messages::unknown_replicas(SCALING_DOWN) };
-    if count <= wanted {
-        return NewCondition::new(SCALING_DOWN, false, reason::NOT_SCALING_DOWN, "");
-    }
-    let mut message = format!("Scaling down from {count} to {wanted} replicas");
-    if let Some(stale) = messages::stale(machines.iter().copied(), seen.now) {
-        message.push_str("\n* ");
-        message.push_str(&stale);
-    }
-    NewCondition::new(SCALING_DOWN, true, reason::SCALING_DOWN, message)
 }
 
 fn deleting(seen: &Observed, machines: &[&Machine]) -> NewCondition {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use api::conditions::{DELETING, reason};
+use api::conditions::{DELETING, SCALING_DOWN, reason};
 use api::core::machine::Machine;
 use jiff::{SignedDuration, Timestamp};
 
@@ -98,6 +98,25 @@ fn drain_troubles(machine: &Machine, now: Timestamp) -> Vec<usize> {
 pub fn unknown_replicas(condition: &'static str) -> NewCondition {
     let message = "Waiting for spec.replicas set";
     NewCondition::new(condition, ConditionStatus::Unknown, reason::WAITING_FOR_REPLICAS_SET, message)
+}
+
+/// `ScalingDown`: from `count` Machines to as many as are wanted, with those whose deletion takes long.
+pub fn scaling_down<'a>(
+    wanted: Option<i32>,
+    count: i32,
+    machines: impl Iterator<Item = &'a Machine>,
+    now: Timestamp,
+) -> NewCondition {
+    let Some(wanted) = wanted else { return unknown_replicas(SCALING_DOWN) };
+    if count <= wanted {
+        return NewCondition::new(SCALING_DOWN, false, reason::NOT_SCALING_DOWN, "");
+    }
+    let mut message = format!("Scaling down from {count} to {wanted} replicas");
+    if let Some(stale) = stale(machines, now) {
+        message.push_str("\n* ");
+        message.push_str(&stale);
+    }
+    NewCondition::new(SCALING_DOWN, true, reason::SCALING_DOWN, message)
 }
 
 /// `Deleting 1 Machine`, `Deleting 2 Machines`, with those that take long.

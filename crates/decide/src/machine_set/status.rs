@@ -109,22 +109,14 @@ fn scaling_up(seen: &Observed, count: usize, waiting: &[Waiting]) -> NewConditio
     NewCondition::new(SCALING_UP, true, reason::SCALING_UP, message)
 }
 
+/// Machines on the move to another MachineSet do not count.
 fn scaling_down(seen: &Observed, machines: &[&Machine]) -> NewCondition {
-    let Some(wanted) = wanted(seen) else { return messages::unknown_replicas(SCALING_DOWN) };
     let moving = |machine: &&&Machine| {
         let annotations = machine.metadata.annotations.as_ref();
         annotations.is_some_and(|all| all.contains_key(labels::PENDING_ACKNOWLEDGE_MOVE))
     };
     let count = number(machines.len() - machines.iter().filter(moving).count());
-    if count <= wanted {
-        return NewCondition::new(SCALING_DOWN, false, reason::NOT_SCALING_DOWN, "");
-    }
-    let mut message = format!("Scaling down from {count} to {wanted} replicas");
-    if let Some(stale) = messages::stale(machines.iter().copied(), seen.now) {
-        message.push_str("\n* ");
-        message.push_str(&stale);
-    }
-    NewCondition::new(SCALING_DOWN, true, reason::SCALING_DOWN, message)
+    messages::scaling_down(wanted(seen), count, machines.iter().copied(), seen.now)
 }
 
 fn deleting(seen: &Observed, machines: &[&Machine]) -> NewCondition {
