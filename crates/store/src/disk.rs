@@ -1,7 +1,7 @@
 //! The file: a redb database with four tables. Layout and assumptions: `docs/design/store.md`.
 
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,6 +17,7 @@ use redb::{
 use crate::entry::{Change, Record, Write};
 use crate::error::OpenError;
 use crate::log::Operation;
+use crate::place::{FilePlace, Place, is_about_room};
 use crate::view::Entries;
 
 /// Name of a fact about the file -> number.
@@ -46,11 +47,26 @@ pub(crate) struct Found {
 /// An open file. Owned by the writer thread alone.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    database: redb::Database,
-    /// Stores whose name is on disk.
-    named: BTreeSet<u64>,
+    /// None after a write for which there was no room: the engine accepts nothing more until it is opened anew.
+    database: Option<redb::Database>,
+    place: Box<dyn Place>,
+    /// Stores whose name is on disk, with the revision that is there.
+    written: BTreeMap<u64, u64>,
     key: Vec<u8>,
 }
+
+/// Why a batch is not on disk. The text is for people.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// There is no room for it: nothing of it was written, and there may be room later.
+    NoRoom(String),
+    /// Nothing can be relied on any more.
+    Broken(String),
+}
+
+/// To begin again after the disk was full, this much room must be there beyond what is to be written: the engine writes
+/// whole pages, and copies of their parents.
+const SPARE_BYTES: u64 = 1 << 20;
 
 type Opened = (Disk, BTreeMap<String, Found>);
 
@@ -58,12 +74,12 @@ impl Disk {
     /// Opens or creates the file and reads all of it.
     pub fn open(path: &Path) -> Result<Opened, OpenError> {
         let fresh = !has_content(path)?;
+        let place = Box::new(FilePlace(path.to_owned()));
         let opened = guarded(path, || {
             if !fresh {
                 probe(path)?;
             }
-            let database = builder().create(path).map_err(Failure::from)?;
-            Self::load(database)
+            Self::load(place)
         })?;
         sync_directory(path)?;
         Ok(opened)
@@ -71,12 +87,12 @@ impl Disk {
 
     /// The same over storage that a test controls.
     #[cfg(test)]
-    pub fn open_backend(backend: impl redb::StorageBackend) -> Result<Opened, OpenError> {
-        let database = |backend| builder().create_with_backend(backend).map_err(Failure::from);
-        guarded(Path::new("(backend)"), move || Self::load(database(backend)?))
+    pub fn open_place(place: impl Place + 'static) -> Result<Opened, OpenError> {
+        guarded(Path::new("(backend)"), move || Self::load(Box::new(place)))
     }
 
-    fn load(database: redb::Database) -> Result<Opened, Failure> {
+    fn load(place: Box<dyn Place>) -> Result<Opened, Failure> {
+        let database = place.open()?;
         let stores = match format(&database.begin_read()?)? {
             Some(FORMAT) => read_stores(&database.begin_read()?)?,
             Some(found) => return Err(Failure::Format(found)),
@@ -85,59 +101,114 @@ impl Disk {
                 BTreeMap::new()
             }
         };
-        let named = stores.values().map(|found| found.id).collect();
-        Ok((Self { database, named, key: Vec::new() }, stores))
+        let written = stores.values().map(|found| (found.id, found.revision)).collect();
+        Ok((Self { database: Some(database), place, written, key: Vec::new() }, stores))
     }
 
-    /// Carries out a batch in one transaction, which is on disk when this returns. The error is a sentence
-    /// for people.
-    pub fn write(&mut self, batch: &[Operation]) -> Result<(), String> {
+    /// Carries out a batch in one transaction, which is on disk when this returns.
+    pub fn write(&mut self, batch: &[Operation]) -> Result<(), Trouble> {
         if batch.iter().all(|operation| matches!(operation, Operation::Barrier { .. })) {
             return Ok(());
         }
-        self.write_transaction(batch).map_err(|error| error.to_string())
-    }
-
-    fn write_transaction(&mut self, batch: &[Operation]) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
-        let mut newest: BTreeMap<u64, u64> = BTreeMap::new();
-        let mut named = Vec::new();
-        {
-            let mut stores = transaction.open_table(STORES)?;
-            let mut entries = transaction.open_table(ENTRIES)?;
-            let mut revisions = transaction.open_table(REVISIONS)?;
-            for operation in batch {
-                match operation {
-                    Operation::Write { store, write, .. } | Operation::Behind { store, write } => {
-                        if newest.insert(store.id, write.revision).is_none()
-                            && !self.named.contains(&store.id)
-                        {
-                            stores.insert(&*store.name, store.id)?;
-                            named.push(store.id);
-                        }
-                        write_entry(&mut entries, &mut self.key, store.id, write)?;
-                    }
-                    Operation::Drop { id, name } => {
-                        newest.remove(id);
-                        drop_store(&mut stores, &mut entries, *id, name)?;
-                        revisions.remove(id)?;
-                    }
-                    Operation::Barrier { .. } => {}
-                }
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => self.open_again(batch)?,
+        };
+        match write_transaction(&database, &self.written, &mut self.key, batch) {
+            Ok(()) => self.note(batch),
+            Err(redb::Error::Io(error)) if is_about_room(&error) => {
+                return Err(Trouble::NoRoom(error.to_string()));
             }
-            for (id, revision) in newest {
-                revisions.insert(id, revision)?;
-            }
+            Err(error) => return Err(Trouble::Broken(error.to_string())),
         }
-        transaction.commit()?;
-        self.named.extend(named);
-        for operation in batch {
-            if let Operation::Drop { id, .. } = operation {
-                self.named.remove(id);
-            }
-        }
+        self.database = Some(database);
         Ok(())
     }
+
+    /// Remembers what is on disk now.
+    fn note(&mut self, batch: &[Operation]) {
+        for operation in batch {
+            match operation {
+                Operation::Write { store, write, .. } | Operation::Behind { store, write } => {
+                    self.written.insert(store.id, write.revision);
+                }
+                Operation::Drop { id, .. } => {
+                    self.written.remove(id);
+                }
+                Operation::Barrier { .. } => {}
+            }
+        }
+    }
+
+    /// Opens the file anew, if there is room for a batch. What is found must be what was last written: the batch for which
+    /// there was no room has been refused, and must not be there.
+    fn open_again(&self, batch: &[Operation]) -> Result<redb::Database, Trouble> {
+        let size_bytes: usize = batch.iter().map(Operation::size_bytes).sum();
+        let room = self.place.room(SPARE_BYTES + 2 * size_bytes as u64);
+        room.map_err(|error| match is_about_room(&error) {
+            true => Trouble::NoRoom(error.to_string()),
+            false => Trouble::Broken(error.to_string()),
+        })?;
+        let broken = |error: Failure| Trouble::Broken(error.to_string());
+        let database = match self.place.open() {
+            Ok(database) => database,
+            Err(redb::DatabaseError::Storage(StorageError::Io(error))) if is_about_room(&error) => {
+                return Err(Trouble::NoRoom(error.to_string()));
+            }
+            Err(error) => return Err(broken(error.into())),
+        };
+        if read_revisions(&database).map_err(broken)? != self.written {
+            let reason = "after the disk was full, the file is not as it was left";
+            return Err(Trouble::Broken(reason.to_owned()));
+        }
+        Ok(database)
+    }
+}
+
+/// Numbers and revisions of the stores that the file knows.
+fn read_revisions(database: &redb::Database) -> Result<BTreeMap<u64, u64>, Failure> {
+    let transaction = database.begin_read()?;
+    let mut found = BTreeMap::new();
+    for row in transaction.open_table(REVISIONS)?.iter()? {
+        let (id, revision) = row?;
+        found.insert(id.value(), revision.value());
+    }
+    Ok(found)
+}
+
+fn write_transaction(
+    database: &redb::Database,
+    written: &BTreeMap<u64, u64>,
+    key: &mut Vec<u8>,
+    batch: &[Operation],
+) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    let mut newest: BTreeMap<u64, u64> = BTreeMap::new();
+    {
+        let mut stores = transaction.open_table(STORES)?;
+        let mut entries = transaction.open_table(ENTRIES)?;
+        let mut revisions = transaction.open_table(REVISIONS)?;
+        for operation in batch {
+            match operation {
+                Operation::Write { store, write, .. } | Operation::Behind { store, write } => {
+                    if newest.insert(store.id, write.revision).is_none() && !written.contains_key(&store.id) {
+                        stores.insert(&*store.name, store.id)?;
+                    }
+                    write_entry(&mut entries, key, store.id, write)?;
+                }
+                Operation::Drop { id, name } => {
+                    newest.remove(id);
+                    drop_store(&mut stores, &mut entries, *id, name)?;
+                    revisions.remove(id)?;
+                }
+                Operation::Barrier { .. } => {}
+            }
+        }
+        for (id, revision) in newest {
+            revisions.insert(id, revision)?;
+        }
+    }
+    Ok(transaction.commit()?)
 }
 
 fn write_entry(
@@ -181,7 +252,7 @@ fn drop_store(
     entries.retain_in::<&[u8], _>(from.as_slice()..to.as_slice(), |_, _| false)
 }
 
-fn builder() -> Builder {
+pub(crate) fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES);
     // Everything is read at start anyway; this way a page that rotted is found then, and not trusted.

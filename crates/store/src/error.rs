@@ -75,6 +75,13 @@ pub enum CommitError {
         /// The first failure.
         reason: Arc<str>,
     },
+    /// There was no room on the disk. Nothing of the write was kept, and nothing that was acknowledged is lost. Later writes
+    /// are accepted as soon as there is room.
+    #[error("there is no room on the disk: {reason}; make room, and writing goes on")]
+    NoRoom {
+        /// The operating system's answer.
+        reason: Arc<str>,
+    },
     /// The database was closed.
     #[error("the database is closed")]
     Closed,

@@ -28,6 +28,7 @@ mod history;
 mod log;
 mod options;
 mod pipeline;
+mod place;
 mod store;
 mod sync;
 mod view;

@@ -26,7 +26,7 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    fn size_bytes(&self) -> usize {
+    pub fn size_bytes(&self) -> usize {
         match self {
             Self::Write { write, .. } | Self::Behind { write, .. } => write.size_bytes(),
             Self::Drop { .. } | Self::Barrier { .. } => 0,
@@ -99,6 +99,18 @@ impl Log {
         }
         queue.size_bytes = 0;
         Some(std::mem::take(&mut queue.operations))
+    }
+
+    /// For the thread: takes back the writes of one store that were accepted but never begun. The caller holds the store's
+    /// pipeline, so that no more of them arrive.
+    pub fn withdraw(&self, id: u64) -> Vec<Operation> {
+        let mut queue = lock(&self.queue);
+        let (withdrawn, kept) = std::mem::take(&mut queue.operations)
+            .into_iter()
+            .partition(|operation| matches!(operation, Operation::Write { store, .. } if store.id == id));
+        queue.operations = kept;
+        queue.size_bytes = queue.operations.iter().map(Operation::size_bytes).sum();
+        withdrawn
     }
 
     /// For the thread: accepts nothing more, and hands out what was accepted but never begun.

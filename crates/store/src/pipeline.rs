@@ -90,4 +90,10 @@ impl Pipeline {
     pub fn abandon(&mut self) {
         self.pending.clear();
     }
+
+    /// There was no room for what was held: it will never be published, and its revisions are free for others.
+    pub fn begin_again(&mut self, published: u64) {
+        self.pending.clear();
+        self.assigned = published;
+    }
 }

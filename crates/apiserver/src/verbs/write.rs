@@ -66,7 +66,11 @@ pub enum Attempt {
 
 /// A commit that failed for no fault of the client's.
 pub fn broken(error: &CommitError) -> Refused {
-    Status::internal(error).into()
+    match error {
+        // Nothing was written, and the same request may succeed later.
+        CommitError::NoRoom { .. } => Status::failure(507, "InsufficientStorage", error.to_string()).into(),
+        _ => Status::internal(error).into(),
+    }
 }
 
 /// Stores a new object that was drafted from a body.
