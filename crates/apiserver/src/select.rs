@@ -2,6 +2,7 @@
 
 use machinery::selector::{FieldSelector, LabelSelector};
 use machinery::status::Status;
+use serde_json::Value;
 
 use crate::Refused;
 use crate::kinds::{Resolved, Selectable};
@@ -105,4 +106,30 @@ fn unknown_field(field: &str, resource: &Resolved) -> Refused {
             .into();
     }
     Status::bad_request(format!("field label not supported: {field}")).into()
+}
+
+/// A LabelSelector in the form that queries use.
+pub fn text_of(selector: &Value) -> String {
+    let mut terms = Vec::new();
+    for (name, value) in selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten() {
+        terms.push(format!("{name}={}", value.as_str().unwrap_or_default()));
+    }
+    for expression in selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten() {
+        let key = expression.get("key").and_then(Value::as_str).unwrap_or_default();
+        let values: Vec<&str> = expression
+            .get("values")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let values = values.join(",");
+        terms.push(match expression.get("operator").and_then(Value::as_str) {
+            Some("In") => format!("{key} in ({values})"),
+            Some("NotIn") => format!("{key} notin ({values})"),
+            Some("DoesNotExist") => format!("!{key}"),
+            _ => key.to_owned(),
+        });
+    }
+    terms.join(",")
 }

@@ -1,5 +1,7 @@
 //! The built-in kinds, read from `builtin.json`: one row each.
 
+use std::collections::BTreeMap;
+
 use machinery::jsonpath::JsonPath;
 use machinery::schema::SchemaType;
 use machinery::table::ColumnType;
@@ -46,10 +48,11 @@ struct ColumnRow {
 /// All rows as kinds.
 pub fn kinds() -> Vec<Kind> {
     let rows: Vec<Row> = serde_json::from_str(include_str!("builtin.json")).unwrap_or_default();
-    rows.into_iter().map(kind).collect()
+    let descriptions: Descriptions = serde_json::from_str(include_str!("columns.json")).unwrap_or_default();
+    rows.into_iter().map(|row| kind(row, &descriptions)).collect()
 }
 
-fn kind(row: Row) -> Kind {
+fn kind(row: Row, descriptions: &Descriptions) -> Kind {
     let scale = row.scale.then(|| ScalePaths {
         spec_replicas: members(".spec.replicas"),
         status_replicas: members(".status.replicas"),
@@ -61,7 +64,11 @@ fn kind(row: Row) -> Kind {
         deprecation: None,
         schema: SchemaSource::Shape(row.shape.into(), std::sync::OnceLock::new()),
         embeds: false,
-        columns: row.columns.into_iter().map(column).collect(),
+        columns: row
+            .columns
+            .into_iter()
+            .map(|column| self::column(column, &row.kind, descriptions))
+            .collect(),
         status: row.status,
         scale,
         selectable: row.fields.iter().map(|field| selectable(field)).collect(),
@@ -85,12 +92,15 @@ fn kind(row: Row) -> Kind {
     }
 }
 
-fn column(row: ColumnRow) -> Column {
+/// What columns of built-in kinds show, by kind and heading: texts that tables carry.
+type Descriptions = BTreeMap<String, BTreeMap<String, String>>;
+
+fn column(row: ColumnRow, kind: &str, descriptions: &Descriptions) -> Column {
     let made = row.path.is_empty();
-    let description = if matches!(row.name.as_str(), "Age" | "Created At") {
-        machinery::table::Column::age().description
-    } else {
-        String::new()
+    let description = match row.name.as_str() {
+        "Age" | "Created At" => machinery::table::Column::age().description,
+        "Name" => machinery::table::Column::name().description,
+        name => descriptions.get(kind).and_then(|kind| kind.get(name)).cloned().unwrap_or_default(),
     };
     let printed = machinery::table::Column {
         name: row.name,
@@ -116,6 +126,26 @@ fn selectable(field: &str) -> Selectable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_description_belongs_to_a_column() {
+        let descriptions: Descriptions =
+            serde_json::from_str(include_str!("columns.json")).unwrap_or_default();
+        assert!(!descriptions.is_empty(), "the descriptions cannot be read");
+        let kinds = kinds();
+        for (kind, columns) in &descriptions {
+            for name in columns.keys() {
+                let shown = kinds.iter().filter(|known| *known.kind == **kind).any(|known| {
+                    known
+                        .versions
+                        .iter()
+                        .flat_map(|version| &version.columns)
+                        .any(|column| column.printed.name == *name)
+                });
+                assert!(shown, "{kind} has no column {name}");
+            }
+        }
+    }
 
     #[test]
     fn every_row_can_be_read_and_has_its_shape() {

@@ -280,8 +280,7 @@ fn one_version(
     // What all versions share is told about once.
     if index == 0 || !places.schema {
         match version.pointer("/schema/openAPIV3Schema").filter(|schema| !schema.is_null()) {
-            None => errors
-                .push(FieldError::required(format!("{path}.schema.openAPIV3Schema"), "schemas are required")),
+            None => errors.push(FieldError::required(format!("{path}.schema.openAPIV3Schema"), "")),
             // A schema that was accepted once stays accepted.
             Some(schema)
                 if before.and_then(|before| before.pointer("/schema/openAPIV3Schema")) == Some(schema) => {}
@@ -436,9 +435,10 @@ fn scale_rules(scale: &Value, path: &str, errors: &mut Vec<FieldError>) {
             member != "labelSelectorPath" || given.starts_with(".spec.") || given.starts_with(".status.");
         if !given.starts_with(start) || !selector {
             let detail = match member {
+                _ if !given.starts_with('.') => "must be a simple json path starting with .",
                 "specReplicasPath" => "should be a json path under .spec",
                 "statusReplicasPath" => "should be a json path under .status",
-                _ => "should be a json path under .status or .spec",
+                _ => "should be a json path under either .spec or .status",
             };
             errors.push(FieldError::invalid(format!("{path}.{member}"), given, detail));
         }

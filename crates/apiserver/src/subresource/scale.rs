@@ -21,7 +21,7 @@ use crate::request::{self, WriteOptions};
 use crate::verbs::patch;
 use crate::verbs::update;
 use crate::verbs::write::{self, Attempt, Ownership, Part, Replacement};
-use crate::{Refused, answer, decode, object};
+use crate::{Refused, answer, decode, object, select};
 
 const KIND: &str = "Scale";
 
@@ -349,34 +349,8 @@ fn scale(object: &Value, paths: &ScalePaths) -> Value {
     let selector = paths.selector.as_ref().and_then(|members| follow(object, members));
     match selector {
         Some(Value::String(text)) if !text.is_empty() => status["selector"] = json!(text),
-        Some(labels @ Value::Object(_)) => status["selector"] = json!(selector_text(labels)),
+        Some(labels @ Value::Object(_)) => status["selector"] = json!(select::text_of(labels)),
         _ => {}
     }
     json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": kept, "spec": spec, "status": status})
-}
-
-/// A LabelSelector in the form that queries use.
-fn selector_text(selector: &Value) -> String {
-    let mut terms = Vec::new();
-    for (name, value) in selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten() {
-        terms.push(format!("{name}={}", value.as_str().unwrap_or_default()));
-    }
-    for expression in selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten() {
-        let key = expression.get("key").and_then(Value::as_str).unwrap_or_default();
-        let values: Vec<&str> = expression
-            .get("values")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        let values = values.join(",");
-        terms.push(match expression.get("operator").and_then(Value::as_str) {
-            Some("In") => format!("{key} in ({values})"),
-            Some("NotIn") => format!("{key} notin ({values})"),
-            Some("DoesNotExist") => format!("!{key}"),
-            _ => key.to_owned(),
-        });
-    }
-    terms.join(",")
 }
