@@ -70,6 +70,7 @@ impl Cluster {
                 bootstrap: Bootstrap::Pending,
                 etcd_started: false,
                 api_server_started: false,
+                api_server_port: kubeadm::API_SERVER_PORT,
             };
             state.machines.insert(new.name.clone(), machine);
         }
@@ -93,6 +94,7 @@ impl Cluster {
             match outcome {
                 Ok(joined) => {
                     machine.version = joined.version;
+                    machine.api_server_port = joined.registration.api_server_port;
                     machine.bootstrap = Bootstrap::Done { at: now, node: joined.registration.name };
                 }
                 Err(refusal) => machine.bootstrap = after(&machine.bootstrap, refusal, now),

@@ -75,7 +75,7 @@ async fn answer(
 
 fn user(peer: Option<&Peer>) -> User {
     match peer.and_then(|peer| peer.certificate.as_ref()) {
-        Some(certificate) => User::new(&certificate.common_name, certificate.organizations.clone()),
+        Some(certificate) => User::of_subject(&certificate.common_name, certificate.organizations.clone()),
         None => User::anonymous(),
     }
 }

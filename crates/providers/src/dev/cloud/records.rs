@@ -122,6 +122,13 @@ pub struct MachineRecord {
     pub etcd_started: bool,
     /// The API server runs.
     pub api_server_started: bool,
+    /// Where it listens on the machine; kubeadm's default before it is told otherwise.
+    #[serde(default = "api_server_port")]
+    pub api_server_port: u16,
+}
+
+fn api_server_port() -> u16 {
+    super::kubeadm::API_SERVER_PORT
 }
 
 /// How far the bootstrap of a machine is.

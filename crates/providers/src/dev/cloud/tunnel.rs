@@ -1,5 +1,6 @@
-//! Port-forwards into simulated Pods: only etcd listens in one.
+//! Port-forwards into simulated Pods: etcd and the API server listen in theirs.
 
+use std::future::Future;
 use std::io;
 use std::sync::{Arc, Weak};
 
@@ -8,11 +9,14 @@ use apiserver::connect::{ConnectRequest, Connector};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use runtime::network::Connection;
+use runtime::shutdown::Shutdown;
+use tokio::io::DuplexStream;
 
 use super::certificates;
-use super::cluster::Cluster;
-use super::front::json_body;
+use super::cluster::{Cluster, State};
+use super::front::{Front, json_body};
 use super::member::Process;
+use super::records::MachineRecord;
 
 /// Where etcd listens for clients.
 const ETCD_PORT: u16 = 2379;
@@ -55,38 +59,83 @@ fn refused(port: u16) -> io::Error {
 
 /// Opens a connection to a port of a Pod of `kube-system`.
 fn dial(cluster: &Arc<Cluster>, pod: &str, port: u16) -> io::Result<Connection> {
-    let node = pod.strip_prefix("etcd-").filter(|_| port == ETCD_PORT).ok_or_else(|| refused(port))?;
-    let (machine, address, authority, cached, process) = {
+    let opened = match (pod.strip_prefix("etcd-"), pod.strip_prefix("kube-apiserver-")) {
+        (Some(node), _) if port == ETCD_PORT => etcd(cluster, node)?,
+        (_, Some(node)) => api_server(cluster, node, port)?,
+        _ => None,
+    };
+    opened.ok_or_else(|| refused(port))
+}
+
+/// A connection to the etcd member on a node, if it runs.
+fn etcd(cluster: &Arc<Cluster>, node: &str) -> io::Result<Option<Connection>> {
+    let found = {
         let mut state = cluster.state();
         let runs = state.record.etcd.named(node).is_some_and(|member| member.running);
-        let on = state.machines.values().find(|machine| machine.node().is_some_and(|(name, _)| name == node));
-        let (machine, address) = on
-            .filter(|_| runs)
-            .map(|on| (on.name.clone(), on.address.clone()))
-            .ok_or_else(|| refused(port))?;
         let authority = state.record.init.as_ref().and_then(|init| init.etcd_authority.clone());
-        let cached = state.etcd_tls.get(node).cloned();
-        let process = state.processes.entry(machine.clone()).or_default().child();
-        (machine, address, authority.ok_or_else(|| refused(port))?, cached, process)
+        let address = state.on_node(node).filter(|_| runs).map(|machine| machine.address.clone());
+        let process = state.process_on(node);
+        authority.zip(address).zip(process).map(|known| (known, state.etcd_tls.get(node).cloned()))
     };
+    let Some((((authority, address), process), cached)) = found else { return Ok(None) };
     let tls = match cached {
         Some(tls) => tls,
         None => certificates::etcd_member(cluster, &authority, node, &address).map_err(io::Error::other)?,
     };
     cluster.state().etcd_tls.insert(node.to_owned(), Arc::clone(&tls));
-    tracing::trace!(cluster = %cluster.id, machine, "a tunnel to etcd opens");
-    let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let member = Arc::new(Process::new(Arc::downgrade(cluster), node));
+    Ok(Some(connected(process, |theirs| async move {
+        if let Err(error) = ::etcd::server::serve(theirs, Some(tls), member).await {
+            tracing::debug!(%error, "a tunnel to etcd ended");
+        }
+    })))
+}
+
+/// A connection to the API server on a node, if it runs and listens on this port.
+fn api_server(cluster: &Arc<Cluster>, node: &str, port: u16) -> io::Result<Option<Connection>> {
+    let found = {
+        let mut state = cluster.state();
+        let runs = state
+            .on_node(node)
+            .is_some_and(|machine| machine.api_server_started && machine.api_server_port == port);
+        let tls = state.tls.clone().filter(|_| runs);
+        tls.zip(state.process_on(node))
+    };
+    let Some((tls, process)) = found else { return Ok(None) };
+    let front = Front::new(Arc::downgrade(cluster));
+    Ok(Some(connected(process, |theirs| async move {
+        if let Err(error) = runtime::serve::connection(Box::new(theirs), Some(tls), front).await {
+            tracing::debug!(error, "a tunnel to an API server ended");
+        }
+    })))
+}
+
+/// One end of a pipe whose other end is served until the process dies.
+fn connected<F>(process: Shutdown, serve: impl FnOnce(DuplexStream) -> F) -> Connection
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+    let served = serve(theirs);
     tokio::spawn(async move {
         tokio::select! {
             biased;
             () = process.requested() => {}
-            ended = ::etcd::server::serve(theirs, Some(tls), member) => {
-                if let Err(error) = ended {
-                    tracing::debug!(%error, "a tunnel to etcd ended");
-                }
-            }
+            () = served => {}
         }
     });
-    Ok(Box::new(ours))
+    Box::new(ours)
+}
+
+impl State {
+    /// The machine that is registered as a node.
+    fn on_node(&self, node: &str) -> Option<&MachineRecord> {
+        self.machines.values().find(|machine| machine.node().is_some_and(|(name, _)| name == node))
+    }
+
+    /// What ends with the processes of the machine that is registered as a node.
+    fn process_on(&mut self, node: &str) -> Option<Shutdown> {
+        let machine = self.on_node(node)?.name.clone();
+        Some(self.processes.entry(machine).or_default().child())
+    }
 }

@@ -58,6 +58,24 @@ async fn strangers_are_kept_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_api_server_is_reached_through_its_pod() {
+    let world = World::new();
+    let cloud = world.open().await;
+    world.control_plane(&cloud, 2).await;
+    let client = world.admin(&cloud);
+    let certificate = world.shown_by(&client, "kube-apiserver-cp2", 6443).await.unwrap();
+    assert_eq!(certificate.common_name, "kube-apiserver");
+    for (pod, port) in
+        [("kube-apiserver-cp2", 6444), ("kube-apiserver-cp3", 6443), ("kube-scheduler-cp2", 6443)]
+    {
+        world.shown_by(&client, pod, port).await.unwrap_err();
+    }
+    cloud.delete_machine(&id(), "cp2").await.unwrap();
+    world.shown_by(&client, "kube-apiserver-cp2", 6443).await.unwrap_err();
+    world.shown_by(&client, "kube-apiserver-cp1", 6443).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn etcd_is_reached_through_its_pod() {
     let world = World::new();
     let cloud = world.open().await;

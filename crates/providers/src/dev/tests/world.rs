@@ -10,7 +10,7 @@ use runtime::clock::Clock;
 use runtime::entropy::Entropy;
 use runtime::kubeconfig::{Kubeconfig, NewKubeconfig};
 use runtime::network::{self, SharedNetwork};
-use runtime::pki::{Authority, CertificateRequest, KeyAlgorithm, PrivateKey};
+use runtime::pki::{Authority, Certificate, CertificateRequest, KeyAlgorithm, PrivateKey};
 use runtime::{portforward, tls, transport};
 use serde_json::json;
 use store::Database;
@@ -81,6 +81,20 @@ impl World {
 
     pub fn admin(&self, cloud: &Cloud) -> kube::Client {
         self.client_of(cloud, &["system:masters"])
+    }
+
+    /// The certificate that the process behind a port of a Pod shows to those who trust the cluster's authority.
+    pub async fn shown_by(&self, client: &kube::Client, pod: &str, port: u16) -> Result<Certificate, String> {
+        let stream = portforward::open(client, "kube-system", pod, port).await;
+        let stream = stream.map_err(|error| error.to_string())?;
+        let pem = self.authority.certificate().to_pem();
+        let config =
+            tls::client(&tls::Trust::AuthoritiesAnyName(pem.as_bytes()), None, &[], &self.clock).unwrap();
+        let name = tls::server_name(pod).unwrap();
+        let stream = tls::connect(&config, &name, Box::new(stream)).await;
+        let stream = stream.map_err(|error| error.to_string())?;
+        let shown = stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned();
+        Ok(Certificate::from_der(shown).unwrap())
     }
 
     pub async fn etcd(&self, client: &kube::Client, node: &str) -> Result<EtcdClient, String> {

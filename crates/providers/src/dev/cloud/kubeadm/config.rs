@@ -7,6 +7,9 @@ use crate::dev::cloud::cloud_init::Booted;
 /// Taint of control plane nodes that say nothing else.
 pub const CONTROL_PLANE_TAINT: &str = "node-role.kubernetes.io/control-plane";
 
+/// Where an API server listens that is told nothing else.
+pub const API_SERVER_PORT: u16 = 6443;
+
 /// What the machine was told to do.
 #[derive(Debug, PartialEq)]
 pub enum Task {
@@ -41,6 +44,8 @@ pub struct Registration {
     pub labels: Vec<(String, String)>,
     /// The container runtime.
     pub cri_socket: String,
+    /// Where the API server of a control plane node listens.
+    pub api_server_port: u16,
 }
 
 /// Finds the command and reads its configuration. The error is a sentence for people.
@@ -55,20 +60,20 @@ pub fn read(booted: &Booted, hostname: &str) -> Result<Task, String> {
     if verb == "init" {
         let (cluster, cluster_text) =
             find("ClusterConfiguration").ok_or_else(|| missing("ClusterConfiguration"))?;
-        let node =
-            find("InitConfiguration").map_or(&Value::Null, |(document, _)| &document["nodeRegistration"]);
+        let init = find("InitConfiguration").map_or(&Value::Null, |(document, _)| document);
         return Ok(Task::Init {
             cluster: cluster.clone(),
             cluster_text: cluster_text.clone(),
-            registration: registration(node, true, hostname),
+            registration: registration(&init["nodeRegistration"], &init["localAPIEndpoint"], true, hostname),
         });
     }
     let (join, _) = find("JoinConfiguration").ok_or_else(|| missing("JoinConfiguration"))?;
     let control_plane = join["controlPlane"].is_object();
+    let endpoint = &join["controlPlane"]["localAPIEndpoint"];
     Ok(Task::Join {
         discovery: join["discovery"].clone(),
         control_plane,
-        registration: registration(&join["nodeRegistration"], control_plane, hostname),
+        registration: registration(&join["nodeRegistration"], endpoint, control_plane, hostname),
     })
 }
 
@@ -108,7 +113,7 @@ fn documents(text: &str) -> Result<Vec<(Value, String)>, ()> {
         .collect()
 }
 
-fn registration(node: &Value, control_plane: bool, hostname: &str) -> Registration {
+fn registration(node: &Value, endpoint: &Value, control_plane: bool, hostname: &str) -> Registration {
     let arguments = arguments(&node["kubeletExtraArgs"]);
     let argument = |name: &str| {
         arguments.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).next_back()
@@ -129,7 +134,12 @@ fn registration(node: &Value, control_plane: bool, hostname: &str) -> Registrati
         taints,
         labels: labels.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect(),
         cri_socket: text("criSocket").unwrap_or("unix:///var/run/containerd/containerd.sock").to_owned(),
+        api_server_port: port(&endpoint["bindPort"]).unwrap_or(API_SERVER_PORT),
     }
+}
+
+fn port(value: &Value) -> Option<u16> {
+    value.as_u64().and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0)
 }
 
 /// Arguments as a map (v1beta3) or as a list of names and values (v1beta4).

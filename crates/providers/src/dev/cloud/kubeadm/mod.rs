@@ -7,7 +7,7 @@ pub mod config;
 mod init;
 mod join;
 
-pub use config::{Registration, Task};
+pub use config::{API_SERVER_PORT, Registration, Task};
 pub use init::plan as plan_init;
 pub use join::{Authority, Discovered, check_hashes, check_token, discover};
 

@@ -70,6 +70,7 @@ fn record(control_plane: bool, delays: Delays, bootstrap: Bootstrap) -> MachineR
         delays,
         bootstrap,
         etcd_started: false,
+        api_server_port: 6443,
         api_server_started: false,
     }
 }
