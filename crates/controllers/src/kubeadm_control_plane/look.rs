@@ -7,7 +7,7 @@ use api::controlplane::KubeadmControlPlane;
 use api::workload::{DaemonSet, Deployment, WorkloadSpec};
 use decide::certificates::key_pairs;
 use decide::kubeadm_control_plane::{
-    AddonImage, Addons, EtcdMember, EtcdMembers, EtcdTrouble, EtcdView, Looked, MadeKubeconfig, Need,
+    AddonImage, Addons, EtcdMember, EtcdMembers, EtcdTrouble, EtcdView, Expiry, Looked, MadeKubeconfig, Need,
     Observed,
 };
 use etcd::messages::AlarmType;
@@ -75,11 +75,15 @@ pub async fn look(cx: &Context, need: Need, seen: &mut Observed) -> Result<(), E
         }
         Need::CertificateExpiry { machine, node, port } => {
             let pairs = key_pairs(cluster.name(), &seen.secrets);
-            let expiry = certificate_expiry(cx, &cluster, &node, port, &pairs).await;
-            if let Err(error) = &expiry {
-                tracing::debug!(%cluster, node, error, "cannot tell when the certificate of the API server ends");
-            }
-            seen.certificate_expiries.push((machine, expiry.ok()));
+            let expiry = match certificate_expiry(cx, &cluster, &node, port, &pairs).await {
+                Ok(time) => Expiry::At(time),
+                Err(error) => {
+                    tracing::debug!(%cluster, node, error, "cannot tell when the certificate of the API server ends");
+                    cx.control_planes.put_silent(&key, &machine, cx.clock.now());
+                    Expiry::Silent(cx.clock.now())
+                }
+            };
+            seen.certificate_expiries.push((machine, expiry));
         }
     }
     Ok(())

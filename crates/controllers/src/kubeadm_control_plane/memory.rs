@@ -22,6 +22,8 @@ struct Answers {
     addons: Option<(String, Addons)>,
     /// When the client certificate in the kubeconfig ends, and in which version of the Secret.
     kubeconfig_expires: Option<(String, Option<Timestamp>)>,
+    /// Machines whose API server could not be asked about its certificate, and when.
+    silent: BTreeMap<String, Timestamp>,
 }
 
 impl Memory {
@@ -63,6 +65,19 @@ impl Memory {
     /// Keeps when the client certificate ends.
     pub fn put_kubeconfig_expires(&self, key: &Key, version: String, expires: Option<Timestamp>) {
         self.answers().entry(key.clone()).or_default().kubeconfig_expires = Some((version, expires));
+    }
+
+    /// Machines whose API server could not be asked about its certificate after `since`, and when.
+    pub fn silent(&self, key: &Key, since: Timestamp) -> Vec<(String, Timestamp)> {
+        let mut answers = self.answers();
+        let Some(answers) = answers.get_mut(key) else { return Vec::new() };
+        answers.silent.retain(|_, asked| *asked > since);
+        answers.silent.iter().map(|(machine, asked)| (machine.clone(), *asked)).collect()
+    }
+
+    /// Keeps when the API server of a Machine could not be asked.
+    pub fn put_silent(&self, key: &Key, machine: &str, asked: Timestamp) {
+        self.answers().entry(key.clone()).or_default().silent.insert(machine.to_owned(), asked);
     }
 
     /// Forgets everything about a KubeadmControlPlane that is gone.

@@ -4,7 +4,6 @@ mod look;
 mod memory;
 mod observe;
 
-use api::workload::Pod;
 use std::sync::Arc;
 
 use api::Kind as _;
@@ -13,6 +12,7 @@ use api::conditions::AVAILABLE;
 use api::controlplane::{KubeadmControlPlane, KubeadmControlPlaneStatus};
 use api::core::{Cluster, Machine};
 use api::labels;
+use api::workload::Pod;
 use decide::kubeadm_control_plane::{MANAGER, Need, Observed, Waiting};
 use decide::owners;
 use decide::plan::Plan;

@@ -1,16 +1,17 @@
 //! What is seen of one KubeadmControlPlane: all of it from caches.
 
-use api::workload::Pod;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use api::bootstrap::KubeadmConfig;
 use api::controlplane::KubeadmControlPlane;
 use api::core::{Cluster, Machine};
+use api::workload::Pod;
 use api::{Kind as _, labels};
 use decide::applied::Applied;
 use decide::certificates::kubeconfig_name;
-use decide::kubeadm_control_plane::{self as decision, Connection, Observed, SeenMachine};
+use decide::kubeadm_control_plane::{self as decision, Connection, Expiry, Observed, SeenMachine};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Secret};
 use kubeadm::certificates::KUBECONFIG_KEY;
 use runtime::key::Key;
@@ -113,6 +114,9 @@ fn observe_workload(cx: &Context, key: &Key, cluster: &Key, seen: &mut Observed)
     }
     seen.etcd = cx.control_planes.etcd(key, &fingerprint(seen));
     seen.addons = cx.control_planes.addons(key, &decision::wanted_addons(seen));
+    let since = seen.now.checked_sub(decision::ASK_AGAIN).unwrap_or(Timestamp::UNIX_EPOCH);
+    let silent = cx.control_planes.silent(key, since).into_iter();
+    seen.certificate_expiries = silent.map(|(machine, asked)| (machine, Expiry::Silent(asked))).collect();
 }
 
 /// What the members of etcd depend on, as far as events tell: Machines, their Nodes and their etcd Pods.

@@ -1,8 +1,8 @@
 //! What to do with one Pod.
 
-use api::workload::Pod;
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::workload::Pod;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 

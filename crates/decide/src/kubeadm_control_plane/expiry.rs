@@ -6,14 +6,14 @@ use jiff::SignedDuration;
 use kubeadm::naming;
 use serde_json::json;
 
-use super::observed::Need;
+use super::observed::{Expiry, Need};
 use super::step::Step;
 use super::view::{Own, View};
 use super::waiting::Waiting;
 use crate::plan::{Action, Next, ObjectRef};
 
-/// When to ask again an API server that did not answer.
-const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+/// When to ask again an API server that did not answer. Certificates last a year, and asking costs a tunnel.
+pub const ASK_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// Asks machines that have not told yet.
 pub fn step(view: &View<'_>) -> Step {
@@ -43,15 +43,17 @@ pub fn step(view: &View<'_>) -> Step {
                     port: port(&config.spec),
                 });
             }
-            Some((_, Some(time))) => actions.push(write_down(own, config, *time)),
-            Some((_, None)) => silent.push(own.name().to_owned()),
+            Some((_, Expiry::At(time))) => actions.push(write_down(own, config, *time)),
+            Some((_, Expiry::Silent(asked))) => silent.push((own.name(), *asked)),
         }
     }
     if !actions.is_empty() || silent.is_empty() {
         return Step::act(actions);
     }
-    let message = format!("the API server on {} does not tell when its certificate ends", silent.join(", "));
-    let again = seen.now.checked_add(ASK_AGAIN).map_or(Next::OnChange, Next::At);
+    let names: Vec<&str> = silent.iter().map(|(name, _)| *name).collect();
+    let message = format!("the API server on {} does not tell when its certificate ends", names.join(", "));
+    let asked = silent.iter().map(|(_, asked)| *asked).min().unwrap_or(seen.now);
+    let again = asked.checked_add(ASK_AGAIN).map_or(Next::OnChange, Next::At);
     Step::Wait(Waiting::Workload(message), again)
 }
 
@@ -75,4 +77,54 @@ fn port(spec: &KubeadmConfigSpec) -> u16 {
     ];
     let port = ports.into_iter().flatten().find(|port| *port != 0);
     port.and_then(|port| u16::try_from(port).ok()).unwrap_or(naming::API_SERVER_PORT)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::super::testing::{now, running};
+    use super::super::{Observed, decide};
+    use super::*;
+
+    /// Nobody has written down yet when certificates end.
+    fn untold() -> Observed {
+        let mut seen = running(3);
+        for machine in &mut seen.machines {
+            let config = machine.config.as_mut().map(std::sync::Arc::make_mut);
+            let annotations = config.and_then(|config| config.metadata.annotations.as_mut());
+            annotations.map(|all| all.remove(labels::CERTIFICATES_EXPIRY));
+        }
+        seen
+    }
+
+    fn ago(minutes: i64) -> Timestamp {
+        now() - SignedDuration::from_mins(minutes)
+    }
+
+    #[test]
+    fn each_machine_is_asked_once() {
+        let mut seen = untold();
+        for name in ["cp-1", "cp-2", "cp-3"] {
+            let Next::Look(Need::CertificateExpiry { machine, port, .. }) = decide(&seen).next else {
+                panic!("{name} is not asked")
+            };
+            assert_eq!((machine.as_str(), port), (name, naming::API_SERVER_PORT));
+            seen.certificate_expiries.push((machine, Expiry::At(ago(-60))));
+        }
+        let plan = decide(&seen);
+        let noted = plan.actions.iter().filter(|action| action.to_string().contains("when the certificates"));
+        assert_eq!(noted.count(), 3);
+    }
+
+    #[test]
+    fn who_does_not_tell_is_left_alone_for_a_while() {
+        let mut seen = untold();
+        for (name, minutes) in [("cp-1", 1), ("cp-2", 4), ("cp-3", 2)] {
+            seen.certificate_expiries.push((name.to_owned(), Expiry::Silent(ago(minutes))));
+        }
+        let plan = decide(&seen);
+        assert!(plan.actions.is_empty());
+        assert_eq!(plan.next, Next::At(ago(4) + ASK_AGAIN));
+    }
 }

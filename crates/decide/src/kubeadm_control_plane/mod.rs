@@ -65,9 +65,10 @@ use api::core::Cluster;
 use jiff::{SignedDuration, Timestamp};
 
 pub use addons::wanted as wanted_addons;
+pub use expiry::ASK_AGAIN;
 pub use observed::{
-    AddonImage, Addons, Connection, EtcdMember, EtcdMembers, EtcdTrouble, EtcdView, Looked, MadeKubeconfig,
-    Need, Observed, SeenMachine,
+    AddonImage, Addons, Connection, EtcdMember, EtcdMembers, EtcdTrouble, EtcdView, Expiry, Looked,
+    MadeKubeconfig, Need, Observed, SeenMachine,
 };
 pub use preflight::Failures;
 pub use waiting::Waiting;

@@ -1,6 +1,5 @@
 //! What is seen of one KubeadmControlPlane.
 
-use api::workload::Pod;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::sync::Arc;
 use api::bootstrap::KubeadmConfig;
 use api::controlplane::KubeadmControlPlane;
 use api::core::{Cluster, Machine};
+use api::workload::Pod;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Node, Secret};
 use kubeadm::certificates::{Certificate, KeyPairs, Purpose};
@@ -61,7 +61,16 @@ pub struct Observed {
     /// A kubeconfig made on demand.
     pub made_kubeconfig: Option<MadeKubeconfig>,
     /// When certificates on machines end, by Machine, as far as looked up.
-    pub certificate_expiries: Vec<(String, Option<Timestamp>)>,
+    pub certificate_expiries: Vec<(String, Expiry)>,
+}
+
+/// What an API server says of its certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// It ends then.
+    At(Timestamp),
+    /// It could not be asked then.
+    Silent(Timestamp),
 }
 
 /// A Machine and what it is made of.

@@ -1,6 +1,5 @@
 //! Control planes put together by hand.
 
-use api::workload::Pod;
 use std::sync::Arc;
 
 use api::bootstrap::KubeadmConfig;
@@ -12,6 +11,7 @@ use api::contract::Contract;
 use api::controlplane::KubeadmControlPlane;
 use api::core::{Cluster, Machine};
 use api::labels;
+use api::workload::Pod;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Node, Secret};
 use kubeadm::naming::Component;

@@ -1,12 +1,12 @@
 //! What is seen of one Machine.
 
-use api::workload::Pod;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::contract::infrastructure_machine;
 use api::core::{Cluster, Machine, MachineDeployment, MachineSet};
 use api::labels;
+use api::workload::Pod;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Node;
 

@@ -1,9 +1,9 @@
 //! Draining: the Node takes no more Pods, those it has are evicted in order, and their end is waited for.
 
-use api::workload::Pod;
 use std::collections::BTreeMap;
 
 use api::labels;
+use api::workload::Pod;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Node;
 use serde_json::json;

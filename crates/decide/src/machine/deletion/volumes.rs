@@ -3,10 +3,10 @@
 //! The Node lists what it has attached, and so do VolumeAttachments; either may be ahead of the other. Volumes of Pods
 //! that were left on the Node stay attached and do not matter.
 
-use api::workload::Pod;
 use std::collections::BTreeSet;
 
 use api::labels;
+use api::workload::Pod;
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Node;
 
