@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Secret;
 use kubeadm::certificates::Purpose;
-use runtime::client::{Client, Error};
+use runtime::client::{Client, Error, decode};
 use runtime::key::Key;
 use runtime::kind::Kind;
 
@@ -20,7 +20,7 @@ use crate::context::Context;
 pub async fn read(client: &Client, key: &Key) -> Result<Option<Secret>, Error> {
     match client.get(&Kind::of::<Secret>(), key).await {
         // What is no Secret holds no value that could be used.
-        Ok(body) => Ok(serde_json::from_slice(&body).ok()),
+        Ok(body) => Ok(decode(&body).ok()),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }

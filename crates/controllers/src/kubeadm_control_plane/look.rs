@@ -16,6 +16,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kubeadm::certificates::{KeyPairs, Purpose};
 use kubeadm::naming;
+use runtime::client::decode;
 use runtime::key::Key;
 use runtime::kind::Kind;
 use runtime::tls::{self, Trust};
@@ -94,7 +95,7 @@ async fn is_kept(cx: &Context, seen: &Observed) -> Result<bool, Error> {
     let metadata = &seen.control_plane.metadata;
     let kind = Kind::of::<KubeadmControlPlane>();
     match cx.cache.client().get(&kind, &Key::of(metadata)).await {
-        Ok(body) => Ok(serde_json::from_slice(&body).is_ok_and(|found: KubeadmControlPlane| {
+        Ok(body) => Ok(decode(&body).is_ok_and(|found: KubeadmControlPlane| {
             found.metadata.uid == metadata.uid && found.metadata.deletion_timestamp.is_none()
         })),
         Err(error) if error.is_not_found() => Ok(false),
@@ -120,7 +121,7 @@ where
         Err(error) => return Looked::Unknown(error.to_string()),
     };
     match client.get(&Kind::of::<K>(), key).await {
-        Ok(body) => match serde_json::from_slice(&body) {
+        Ok(body) => match decode(&body) {
             Ok(object) => Looked::Found(Arc::new(object)),
             Err(error) => Looked::Unknown(error.to_string()),
         },

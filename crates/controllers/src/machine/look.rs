@@ -8,7 +8,7 @@ use api::workload::{self as kinds, DaemonSet, Pod, VolumeAttachment};
 use decide::machine::{Looked, Need, Observed, PersistentVolume, PodsOnNode, Volumes};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
-use runtime::client::{Call, Client, Error, Verb};
+use runtime::client::{Call, Client, Error, Verb, decode};
 use runtime::key::Key;
 use runtime::kind::Kind;
 use serde::Deserialize;
@@ -196,7 +196,7 @@ where
         let mut call = Call::new(Verb::List, &kind, &everywhere);
         call.query = &query;
         let body = client.call(call).await?;
-        let page: Page<K> = serde_json::from_slice(&body).map_err(|source| Error::Unreadable {
+        let page: Page<K> = decode(&body).map_err(|source| Error::Unreadable {
             verb: Verb::List.name(),
             what: kind.to_string(),
             source,

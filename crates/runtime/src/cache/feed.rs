@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 
 use super::decode::{Header, Line, Page};
 use super::store::{AnyStore, Origin};
-use crate::client::{Call, Client, Error, Verb};
+use crate::client::{Call, Client, Error, Verb, decode};
 use crate::clock::Clock;
 use crate::entropy::{Entropy, Stream};
 use crate::faults::{EventFate, WatchFilter};
@@ -274,7 +274,7 @@ impl Feed {
             call.query = &query;
             let body = around.client.call(call).await?;
             let unreadable = |source| Error::Unreadable { verb: "list", what: self.kind.resource(), source };
-            let page: Page<'_> = serde_json::from_slice(&body).map_err(unreadable)?;
+            let page: Page<'_> = decode(&body).map_err(unreadable)?;
             for item in page.items.unwrap_or_default() {
                 listed.insert(absorb_listed(&stores, item.get()).map_err(unreadable)?);
             }

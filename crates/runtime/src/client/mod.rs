@@ -27,6 +27,18 @@ pub use error::Error;
 pub(crate) use error::what;
 pub use metrics::{CallCount, Metrics};
 
+/// Reads JSON that a server sent.
+///
+/// By way of text, as everything else here: each other way to read a type is that type's code once more, which for objects of
+/// Kubernetes is most of what there is to compile.
+///
+/// # Errors
+/// When it is not UTF-8, not JSON, or something else than `T`.
+pub fn decode<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, serde_json::Error> {
+    let text = std::str::from_utf8(body).map_err(<serde_json::Error as serde::de::Error>::custom)?;
+    serde_json::from_str(text)
+}
+
 /// How long to wait for an answer (for a watch: for its first bytes) before giving up.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -215,7 +227,7 @@ impl Client {
             Err(error) if error.is_not_found() => return Err(Error::UnknownKind(wanted.to_string())),
             other => other?,
         };
-        let list: Resources = serde_json::from_slice(&body).map_err(|source| unreadable(&call, source))?;
+        let list: Resources = decode(&body).map_err(|source| unreadable(&call, source))?;
         list.resources
             .into_iter()
             .find(|resource| resource.kind == wanted.kind && !resource.name.contains('/'))
@@ -270,7 +282,7 @@ async fn refusal(call: &Call<'_>, response: http::Response<Body>) -> Error {
         Ok(collected) => collected.to_bytes(),
         Err(error) => return no_answer(call, error.to_string()),
     };
-    let mut status = serde_json::from_slice::<Status>(&body).unwrap_or_else(|_| {
+    let mut status = decode::<Status>(&body).unwrap_or_else(|_| {
         let text: String = String::from_utf8_lossy(&body).trim().chars().take(200).collect();
         Status::failure(&text, "")
     });

@@ -64,7 +64,7 @@ async fn bootstrap_data(site: &Site, key: &Key) -> Result<Vec<u8>, Error> {
         return data_of(&secret).ok_or_else(none);
     }
     let bytes = site.cx.cache.client().get(&Kind::of::<Secret>(), key).await?;
-    let secret: Secret = serde_json::from_slice(&bytes).map_err(|error| Error::Unreadable {
+    let secret: Secret = runtime::client::decode(&bytes).map_err(|error| Error::Unreadable {
         kind: "Secret",
         key: key.to_string(),
         reason: error.to_string(),
