@@ -11,7 +11,7 @@ use sim::{Outcome, Rehearsal};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Seeds that every test run rehearses. More of them: `cargo run --release -p sim -- --count N`.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 200;
 
 fn passed(rehearsal: &Rehearsal) -> Outcome {
     rehearsal.run().unwrap_or_else(|failure| panic!("{failure}"))
@@ -69,7 +69,7 @@ fn whatever_goes_wrong_the_cluster_comes_up_and_goes_away() {
 #[test]
 fn three_control_planes_survive_faults_too() {
     let rehearsals: Vec<_> =
-        (1000..1004).map(|seed| Rehearsal::new(seed, Size::LARGE, FaultRates::ROUGH)).collect();
+        (1000..1008).map(|seed| Rehearsal::new(seed, Size::LARGE, FaultRates::ROUGH)).collect();
     println!("{} seeds: {}", rehearsals.len(), all_passed(&rehearsals));
 }
 
