@@ -255,7 +255,11 @@ fn disconnect(shared: &Shared, entry: &Entry, reason: Option<String>) {
     let snapshot = status.clone();
     drop(state);
     if let (true, Some(reason)) = (is_news || was_connected, &reason) {
-        tracing::warn!(cluster = %entry.key, reason, "not connected");
+        // A cluster that has never answered is one that comes up.
+        match snapshot.last_probe_success_time {
+            Some(_) => tracing::warn!(cluster = %entry.key, reason, "not connected"),
+            None => tracing::info!(cluster = %entry.key, reason, "not connected yet"),
+        }
     }
     if was_connected || began_to_fail {
         shared.tell(&entry.key, &Change::Connection(&snapshot));

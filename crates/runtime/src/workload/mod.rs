@@ -91,7 +91,8 @@ impl Default for Settings {
             doubt_interval: Duration::from_secs(5),
             probe_timeout: Duration::from_secs(5),
             failure_threshold: 5,
-            retry_min: Duration::from_millis(200),
+            // Clusters that come up are looked for all the time; trying where nobody listens costs next to nothing.
+            retry_min: Duration::from_millis(50),
             retry_max: Duration::from_secs(10),
             client: Arc::new(|_, transport, namespace| client_over(transport, namespace)),
         }
