@@ -169,11 +169,14 @@ fn finalizers(kind: &Kind, metadata: &Map<String, Value>, errors: &mut Vec<Field
     }
 }
 
-/// Warnings about metadata that is allowed, but not wise.
-pub fn warnings(kind: &Kind, value: &Value) -> Vec<String> {
+/// Warnings about metadata that is allowed, but not wise. An update is told about what it adds only: whoever changes
+/// something else can do nothing about the rest.
+pub fn warnings(kind: &Kind, value: &Value, old: Option<&Value>) -> Vec<String> {
     let mut warnings = Vec::new();
     if kind.custom() {
-        for finalizer in object::finalizers(value) {
+        let before: Vec<&str> = old.into_iter().flat_map(object::finalizers).collect();
+        for finalizer in object::finalizers(value).into_iter().filter(|finalizer| !before.contains(finalizer))
+        {
             if !finalizer.is_empty() && !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(&finalizer)
             {
                 warnings.push(format!(

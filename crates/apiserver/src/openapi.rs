@@ -79,12 +79,16 @@ pub fn document(server: &ApiServer, path: &str) -> Result<Response<Body>, Refuse
     ))
 }
 
+/// The one form in which kubectl asks for version 2.
+const VERSION_TWO_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+
 /// `/openapi/v2`: everything in one document.
 pub fn version_two(server: &ApiServer, accept: Option<&str>) -> Result<Response<Body>, Refused> {
     if accept.is_some_and(|accept| {
         accept.contains("protobuf") && !accept.contains("json") && !accept.contains("*/*")
     }) {
-        return Err(machinery::status::Status::not_acceptable(&["application/json"]).into());
+        let document = version_two_protobuf(&server.version().git_version);
+        return Ok(answer::with_type(200, VERSION_TWO_PROTOBUF, Body::whole(document)));
     }
     let registry = server.registry();
     let mut definitions = Map::new();
@@ -104,6 +108,38 @@ pub fn version_two(server: &ApiServer, accept: Option<&str>) -> Result<Response<
             "definitions": definitions,
         }),
     ))
+}
+
+/// Version 2 in protobuf (openapi.v2.Document of gnostic's `OpenAPIv2.proto`), without definitions.
+///
+/// kubectl checks files of `kind: List` and of kinds it cannot find by this document alone, in no other form. What a
+/// document does not define it leaves to the server, which checks it anyway, and better.
+fn version_two_protobuf(version: &str) -> Vec<u8> {
+    const SWAGGER: u8 = 1;
+    const INFO: u8 = 2;
+    const PATHS: u8 = 8;
+    const INFO_TITLE: u8 = 1;
+    const INFO_VERSION: u8 = 2;
+    let (mut info, mut document) = (Vec::new(), Vec::new());
+    put_field(&mut info, INFO_TITLE, b"Kubernetes");
+    put_field(&mut info, INFO_VERSION, version.as_bytes());
+    put_field(&mut document, SWAGGER, b"2.0");
+    put_field(&mut document, INFO, &info);
+    put_field(&mut document, PATHS, &[]);
+    document
+}
+
+/// One length-delimited protobuf field (wire type 2); field numbers below 16 take one byte.
+fn put_field(message: &mut Vec<u8>, number: u8, content: &[u8]) {
+    message.push(number << 3 | 2);
+    let mut length = content.len();
+    while length >= 0x80 {
+        // Seven bits at a time, the lowest first; the eighth says that more follow.
+        message.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    message.push(length as u8);
+    message.extend_from_slice(content);
 }
 
 /// Name of the schema of metadata.
@@ -262,4 +298,19 @@ fn add_paths(kind: &Kind, version: &str, schema: &str, paths: &mut Map<String, V
             "delete": operation("delete", false),
         }),
     );
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn version_two_in_protobuf_is_a_document_without_definitions() {
+        let expected = [&b"\x0a\x032.0"[..], b"\x12\x15\x0a\x0aKubernetes\x12\x07v1.36.3", b"\x42\x00"];
+        assert_eq!(version_two_protobuf("v1.36.3"), expected.concat());
+        let mut long = Vec::new();
+        put_field(&mut long, 1, &[7; 300]);
+        assert_eq!(long[..3], [0x0a, 0xac, 0x02]);
+    }
 }

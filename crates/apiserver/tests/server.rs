@@ -360,3 +360,24 @@ async fn a_restarted_server_knows_its_definitions() {
     let second = build().await.unwrap();
     assert_eq!(get(&second, "/apis/example.com/v1/namespaces/default/things").await.0, 200);
 }
+
+#[tokio::test]
+async fn a_finalizer_is_warned_about_when_it_comes_and_not_with_every_change() {
+    let server = server().await;
+    post(&server, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition()).await;
+    let things = "/apis/example.com/v1/namespaces/default/things";
+    let warned = async |method: &str, path: &str, media_type: &str, body: Value| {
+        let request = Request::builder().method(method).uri(path).header("content-type", media_type);
+        let request = request.body(Full::new(Bytes::from(body.to_string()))).unwrap();
+        let response = server.clone().oneshot(request).await.unwrap();
+        assert!(response.status().is_success(), "{}", response.status());
+        response.headers().contains_key("warning")
+    };
+    let thing = json!({"apiVersion": "example.com/v1", "kind": "Thing",
+        "metadata": {"name": "a", "finalizers": ["plain"]}, "spec": {"n": 1}});
+    assert!(warned("POST", things, "application/json", thing).await);
+    let path = format!("{things}/a");
+    let merge = "application/merge-patch+json";
+    assert!(!warned("PATCH", &path, merge, json!({"spec": {"n": 2}})).await);
+    assert!(warned("PATCH", &path, merge, json!({"metadata": {"finalizers": ["plain", "other"]}})).await);
+}

@@ -178,7 +178,7 @@ fn judge(exchange: &mut Exchange, value: &Value, old: Option<&Value>) -> Result<
         check_replicas(resource.version().scale.as_ref(), value, &mut errors);
     }
     errors.extend((kind.strategy.validate)(value, old));
-    exchange.warnings.extend(metadata::warnings(kind, value));
+    exchange.warnings.extend(metadata::warnings(kind, value, old));
     refuse_invalid(exchange, object::name(value), &errors)
 }
 
