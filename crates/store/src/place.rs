@@ -1,9 +1,9 @@
 //! Where a database lies, so that it can be opened again after the disk was full.
 
 use std::fmt::Debug;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The storage of one database.
 pub(crate) trait Place: Debug + Send {
@@ -25,6 +25,7 @@ pub(crate) struct FilePlace(pub PathBuf);
 
 impl Place for FilePlace {
     fn open(&self) -> Result<redb::Database, redb::DatabaseError> {
+        make_private(&self.0)?;
         crate::disk::builder().create(&self.0)
     }
 
@@ -38,6 +39,15 @@ impl Place for FilePlace {
         let removed = fs::remove_file(&name);
         written.and(removed)
     }
+}
+
+/// Makes the file if it is not there. What is kept may be secret: nobody else may read a file of ours, wherever it lies.
+fn make_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 fn fill(name: &PathBuf, size_bytes: u64) -> io::Result<()> {
@@ -55,6 +65,16 @@ fn fill(name: &PathBuf, size_bytes: u64) -> io::Result<()> {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_reads_a_database() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.redb");
+        drop(FilePlace(path.clone()).open().unwrap());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
 
     #[test]
     fn asking_for_room_leaves_nothing_behind() {
