@@ -46,6 +46,18 @@ pub enum AuthorityError {
         /// What is wrong with it.
         source: PkiError,
     },
+    /// There is a certificate without its key.
+    #[error(
+        "{} is missing, and {} is there: restore it from a backup, or move the other away as well to have a new authority \
+         made, and use the new kubeconfig",
+        .key.display(), .certificate.display()
+    )]
+    Incomplete {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The file that is missing.
+        key: PathBuf,
+    },
     /// A certificate cannot be made.
     #[error(transparent)]
     Pki(#[from] PkiError),
@@ -80,9 +92,15 @@ impl Credentials {
         entropy: &Entropy,
     ) -> Result<Self, AuthorityError> {
         let authority = match (read(&certificate)?, read(&key)?) {
-            (Some(pem), Some(key_pem)) => Authority::from_pem(&pem, &key_pem)
-                .map_err(|source| AuthorityError::Unusable { path: certificate, source })?,
-            _ => {
+            (Some(pem), Some(key_pem)) => {
+                PrivateKey::from_pem(&key_pem)
+                    .map_err(|source| AuthorityError::Unusable { path: key, source })?;
+                Authority::from_pem(&pem, &key_pem)
+                    .map_err(|source| AuthorityError::Unusable { path: certificate, source })?
+            }
+            (Some(_), None) => return Err(AuthorityError::Incomplete { certificate, key }),
+            // The key is written first: alone it was never used.
+            (None, _) => {
                 let authority = new_authority(clock, entropy)?;
                 write(&key, authority.key().to_pem().as_bytes())?;
                 write(&certificate, authority.certificate().to_pem().as_bytes())?;
@@ -177,5 +195,18 @@ mod tests {
         let error = Credentials::load_or_create(paths(), &clock, &entropy).err().unwrap();
         assert!(error.to_string().contains("ca.crt"), "{error}");
         assert_eq!(fs::read(paths().0).unwrap(), b"not a certificate");
+
+        let key = fs::read(paths().1).unwrap();
+        fs::write(paths().1, "not a key").unwrap();
+        let error = Credentials::load_or_create(paths(), &clock, &entropy).err().unwrap();
+        assert!(error.to_string().contains("ca.key: "), "{error}");
+        fs::remove_file(paths().1).unwrap();
+        let error = Credentials::load_or_create(paths(), &clock, &entropy).err().unwrap();
+        assert!(error.to_string().contains("ca.key is missing"), "{error}");
+        assert_eq!(fs::read(paths().0).unwrap(), b"not a certificate");
+
+        fs::remove_file(paths().0).unwrap();
+        fs::write(paths().1, key).unwrap();
+        Credentials::load_or_create(paths(), &clock, &entropy).unwrap();
     }
 }

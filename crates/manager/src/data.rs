@@ -10,6 +10,9 @@ const MARKER: &str = "windlass-data";
 /// The format this version writes; a directory of another format is refused, not guessed at.
 const FORMAT: &str = "1";
 
+/// The file that is written once everything is up for the first time.
+const DIRECTORY_IN_USE: &str = "address";
+
 /// Why a data directory cannot be used. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -27,6 +30,9 @@ pub enum DataError {
         /// What its marker says.
         found: String,
     },
+    /// It was in use, and a database in it is empty now.
+    #[error("{} is empty, and it was not: {DIRECTORY_IN_USE} beside it shows that the directory was in use", .0.display())]
+    Emptied(PathBuf),
     /// Another process has it open.
     #[error("{} is in use by another windlass", .0.display())]
     InUse(PathBuf),
@@ -72,7 +78,23 @@ impl DataDirectory {
         create_private_directory(path).map_err(failed("create", path))?;
         let lock = lock(path, &marker)?;
         check_format(path, &marker)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        let directory = Self { path: path.to_owned(), _lock: lock };
+        directory.check_databases()?;
+        Ok(directory)
+    }
+
+    /// An empty file is a new database to the store. Where there was one, something has emptied it, and to begin anew in its
+    /// place would hide that. A file that is not there at all was moved away by somebody.
+    fn check_databases(&self) -> Result<(), DataError> {
+        if !self.address_file().exists() {
+            return Ok(());
+        }
+        let is_empty =
+            |path: &PathBuf| fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0);
+        match [self.plane_database(), self.dev_database()].into_iter().find(is_empty) {
+            Some(path) => Err(DataError::Emptied(path)),
+            None => Ok(()),
+        }
     }
 
     /// The directory.
@@ -97,7 +119,7 @@ impl DataDirectory {
 
     /// The port the management API server had last; asked for again so that kubeconfig files stay true.
     pub fn address_file(&self) -> PathBuf {
-        self.path.join("address")
+        self.path.join(DIRECTORY_IN_USE)
     }
 
     /// The administrator's kubeconfig, unless another file is asked for.
@@ -197,6 +219,24 @@ mod tests {
         fs::write(folder.path().join(MARKER), "99\n").unwrap();
         let error = DataDirectory::open(folder.path()).unwrap_err();
         assert!(error.to_string().contains("format \"99\""), "{error}");
+    }
+
+    #[test]
+    fn a_database_that_lost_its_content_is_not_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        let directory = DataDirectory::open(&path).unwrap();
+        let database = directory.plane_database();
+        fs::write(&database, "").unwrap();
+        drop(directory);
+        // Killed before it was up for the first time: there was nothing in it.
+        let directory = DataDirectory::open(&path).unwrap();
+        fs::write(directory.address_file(), "127.0.0.1:1").unwrap();
+        drop(directory);
+        let error = DataDirectory::open(&path).unwrap_err();
+        assert!(matches!(&error, DataError::Emptied(named) if *named == database), "{error}");
+        fs::remove_file(&database).unwrap();
+        DataDirectory::open(&path).unwrap();
     }
 
     #[cfg(unix)]

@@ -65,13 +65,11 @@ pub enum StartError {
     #[error(transparent)]
     Hands(#[from] HandsError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// The address.
-        address: String,
-        /// Why.
-        source: io::Error,
-    },
+    #[error("cannot {0}")]
+    Listen(
+        /// Where, and why not.
+        io::Error,
+    ),
     /// A file cannot be written.
     #[error("cannot write {}: {source}", .path.display())]
     Write {
@@ -95,10 +93,16 @@ impl StartError {
             StartError::Data(DataError::Foreign(_) | DataError::NotADirectory(_)) => {
                 Some("choose an empty or new directory with --data-dir")
             }
+            StartError::Data(DataError::Format { .. }) => {
+                Some("run the version of windlass that wrote it, or choose another --data-dir")
+            }
+            StartError::Data(DataError::Emptied(_)) => {
+                Some("restore the file from a backup, or remove it to start empty")
+            }
             StartError::Data(DataError::Io { .. }) => {
                 Some("choose a directory you may write to with --data-dir")
             }
-            StartError::Listen { .. } => {
+            StartError::Listen(_) => {
                 Some("choose another address with --listen ADDR:PORT; port 0 takes a free one")
             }
             StartError::Write { .. } => Some("choose another file with --kubeconfig FILE"),
@@ -202,10 +206,7 @@ async fn listen(
     directory: Option<&DataDirectory>,
     environment: &Environment,
 ) -> Result<Listener, StartError> {
-    let on = async |address: &str| {
-        let listener = environment.network.listen(address).await;
-        listener.map_err(|source| StartError::Listen { address: address.to_owned(), source })
-    };
+    let on = async |address: &str| environment.network.listen(address).await.map_err(StartError::Listen);
     if let Some(address) = &settings.listen {
         return on(address).await;
     }
