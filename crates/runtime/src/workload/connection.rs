@@ -16,6 +16,8 @@ use crate::transport::Transport;
 
 /// How much later than planned a retry or the first probe may come, so that many clusters do not act at one moment.
 const JITTER: f64 = 0.2;
+/// However often something wakes it, a cluster that cannot be reached is tried again this soon.
+const WOKEN_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Doubts about a connection do not cause more probes than this.
 const PROBE_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Clusters that answer are probed on these beats, so that a thousand of them wake the process once a second and not a
@@ -25,7 +27,7 @@ const PROBE_BEAT_MILLISECONDS: i64 = 1_000;
 /// Keeps one cluster connected for as long as it is known.
 pub(super) async fn keep(shared: Arc<Shared>, entry: Arc<Entry>) {
     let mut random = shared.entropy.stream("workload", &entry.key.to_string());
-    let mut pause = shared.settings.retry_min;
+    let mut pauses = Pauses::new(&shared);
     loop {
         let Some(kubeconfig) = (shared.source)(&entry.key) else {
             disconnect(&shared, &entry, None);
@@ -34,38 +36,59 @@ pub(super) async fn keep(shared: Arc<Shared>, entry: Arc<Entry>) {
         };
         match connect(&shared, &entry, &kubeconfig).await {
             Ok(client) => {
-                pause = shared.settings.retry_min;
+                pauses = Pauses::new(&shared);
                 let end = stay(&shared, &entry, &kubeconfig, client, &mut random).await;
                 disconnect(&shared, &entry, end);
             }
             Err(reason) => {
                 disconnect(&shared, &entry, Some(reason));
-                pause = wait_to_retry(&shared, &entry, &kubeconfig, pause, &mut random).await;
+                wait_to_retry(&shared, &entry, &kubeconfig, &mut pauses, &mut random).await;
             }
         }
     }
 }
 
-/// Waits for the next try; gives the pause after that one. Being woken shortens the wait to the shortest pause, and ends it
-/// only where the kubeconfig is another: whoever wakes on every event must not cause a try on every event.
+/// How long to wait before the next try, by itself and once woken. Both grow from failure to failure: while a cluster comes
+/// up, every step wakes, and a thousand of them that tried each time would do little else.
+struct Pauses {
+    alone: Duration,
+    woken: Duration,
+}
+
+impl Pauses {
+    fn new(shared: &Shared) -> Self {
+        Self { alone: shared.settings.retry_min, woken: shared.settings.retry_min }
+    }
+}
+
+/// Waits for the next try. Being woken shortens the wait, and ends it only where the kubeconfig is another: whoever wakes on
+/// every event must not cause a try on every event.
 async fn wait_to_retry(
     shared: &Shared,
     entry: &Entry,
     kubeconfig: &[u8],
-    pause: Duration,
+    pauses: &mut Pauses,
     random: &mut Stream,
-) -> Duration {
+) {
     tokio::select! {
         biased;
         () = entry.wake.notified() => {}
-        () = shared.clock.sleep(random.jitter(pause, JITTER)) => {
-            return (pause * 2).min(shared.settings.retry_max);
+        () = shared.clock.sleep(random.jitter(pauses.alone, JITTER)) => {
+            if pauses.alone >= WOKEN_PAUSE_MAX {
+                // Nothing happened for a while: what happens next is news.
+                pauses.woken = shared.settings.retry_min;
+            }
+            pauses.alone = (pauses.alone * 2).min(shared.settings.retry_max);
+            return;
         }
     }
     if (shared.source)(&entry.key).as_deref() == Some(kubeconfig) {
-        shared.clock.sleep(shared.settings.retry_min).await;
+        shared.clock.sleep(pauses.woken).await;
+        pauses.woken = (pauses.woken * 2).min(WOKEN_PAUSE_MAX);
+        pauses.alone = pauses.woken;
+    } else {
+        *pauses = Pauses::new(shared);
     }
-    shared.settings.retry_min
 }
 
 /// One try. The reason of a failure is for people to read.

@@ -1,6 +1,7 @@
 //! A workload cluster's API server in miniature: a root page, nodes, a watch, and ways to misbehave.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures::channel::mpsc;
@@ -305,6 +306,26 @@ async fn a_nudge_shortens_the_wait() {
     scene.workloads.nudge(&scene.cluster);
     scene.wait_for("connected").await;
     assert!(scene.site.clock.since(start) < Duration::from_millis(250));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nudges_without_end_are_no_tries_without_end() {
+    let scene = Scene::new();
+    scene.give_kubeconfig();
+    let mut listener = scene.site.network.listen(ADDRESS).await.unwrap();
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    tokio::spawn(async move {
+        while listener.accept().await.is_ok() {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    for _ in 0..2_000 {
+        scene.workloads.nudge(&scene.cluster);
+        scene.site.clock.sleep(Duration::from_millis(10)).await;
+    }
+    let tries = tries.load(Ordering::Relaxed);
+    assert!((15..30).contains(&tries), "{tries} tries in 20 s");
 }
 
 #[tokio::test(start_paused = true)]
