@@ -222,7 +222,7 @@ impl Client {
             .body(Body::empty())
             .map_err(|error| cannot_ask(&call, error.to_string()))?;
         let response =
-            self.transport.send(request).await.map_err(|error| no_answer(&call, error.to_string()))?;
+            self.transport.send(request).await.map_err(|error| no_answer(&call, unsent(&error)))?;
         let body = match answer(&call, response).await {
             Err(error) if error.is_not_found() => return Err(Error::UnknownKind(wanted.to_string())),
             other => other?,
@@ -251,7 +251,7 @@ impl Client {
         let request = request
             .body(Body::from(call.body.clone()))
             .map_err(|error| cannot_ask(call, error.to_string()))?;
-        self.transport.send(request).await.map_err(|error| no_answer(call, error.to_string()))
+        self.transport.send(request).await.map_err(|error| no_answer(call, unsent(&error)))
     }
 }
 
@@ -329,6 +329,14 @@ fn push_encoded(target: &mut String, value: &str) {
             // Writing to a String cannot fail.
             let _ = write!(target, "%{byte:02X}");
         }
+    }
+}
+
+/// What the transport says, without the name of the layer that hands it on.
+fn unsent(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Service(inner) => inner.to_string(),
+        other => other.to_string(),
     }
 }
 
