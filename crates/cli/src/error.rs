@@ -45,6 +45,13 @@ impl CommandError {
         self
     }
 
+    /// The way out, where none is named yet.
+    #[must_use]
+    pub fn or_hint(mut self, hint: impl FnOnce() -> String) -> Self {
+        self.hint.get_or_insert_with(hint);
+        self
+    }
+
     /// 1 for what did not come about, 2 for a mistake in the call, 70 for a fault of ours.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self.kind {

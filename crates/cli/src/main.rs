@@ -12,6 +12,7 @@ mod commands;
 mod error;
 mod output;
 mod tree;
+mod waits;
 
 use std::process::ExitCode;
 

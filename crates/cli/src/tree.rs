@@ -5,15 +5,40 @@
 use jiff::{Timestamp, Unit};
 use serde_json::Value;
 
+use crate::waits;
+
+/// Where a reference of a Cluster leads.
+#[derive(Debug, Default, Clone)]
+pub enum Referenced {
+    /// There is no such reference.
+    #[default]
+    Unset,
+    /// To a kind that the server does not know.
+    UnknownKind,
+    /// To an object that is not there.
+    Missing,
+    /// To this object.
+    Found(Value),
+}
+
+impl Referenced {
+    fn object(&self) -> Option<&Value> {
+        match self {
+            Referenced::Found(object) => Some(object),
+            Referenced::Unset | Referenced::UnknownKind | Referenced::Missing => None,
+        }
+    }
+}
+
 /// The objects that make up one cluster, as read from the API.
 #[derive(Debug, Default, Clone)]
 pub struct Parts {
     /// The Cluster.
     pub cluster: Value,
-    /// The object its infrastructureRef names.
-    pub infrastructure: Option<Value>,
-    /// The object its controlPlaneRef names.
-    pub control_plane: Option<Value>,
+    /// What its infrastructureRef names.
+    pub infrastructure: Referenced,
+    /// What its controlPlaneRef names.
+    pub control_plane: Referenced,
     /// Its MachineDeployments.
     pub machine_deployments: Vec<Value>,
     /// Its MachineSets.
@@ -44,7 +69,7 @@ pub struct Line {
     pub version: String,
     /// How long it has been so, in words (`12s`).
     pub since: String,
-    /// What it waits for; empty when it is as it should be.
+    /// What it waits for, or what is under way; empty when there is nothing to tell.
     pub message: String,
     /// How to take it.
     pub mood: Mood,
@@ -63,31 +88,64 @@ pub fn lines(parts: &Parts, now: Timestamp) -> Vec<Line> {
     drawn
 }
 
+/// How many columns the table has, the message among them.
+const COLUMNS: usize = 5;
+
+/// The names of the columns, the message last.
+const HEADER: [&str; COLUMNS] = ["NAME", "STATE", "VERSION", "SINCE", "WAITS FOR"];
+
 /// Aligned text, one line each, with a header.
 pub fn table(lines: &[Line]) -> Vec<String> {
-    let header = ["NAME", "STATE", "VERSION", "SINCE", "WAITS FOR"].map(str::to_owned);
-    let rows: Vec<[String; 5]> = std::iter::once(header)
-        .chain(lines.iter().map(|line| {
-            [
-                line.name.clone(),
-                line.state.clone(),
-                line.version.clone(),
-                line.since.clone(),
-                line.message.clone(),
-            ]
-        }))
-        .collect();
-    // The last column is as wide as it likes.
-    let mut widths = [0; 4];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
+    let widths = widths(lines);
+    cells(lines).map(|row| aligned(&row, &widths)).collect()
+}
+
+/// The table without messages, and without as many of the columns before them as it takes to fit; at last names are cut.
+pub fn narrow_table(lines: &[Line], width: usize) -> Vec<String> {
+    const STATE: usize = 1;
+    let mut widths = widths(lines);
+    let needed =
+        |count: usize| widths.iter().take(count).map(|width| width + 2).sum::<usize>().saturating_sub(2);
+    let count = (STATE + 1..COLUMNS).rev().find(|count| needed(*count) <= width).unwrap_or(STATE + 1);
+    widths[0] = widths[0].saturating_sub(needed(count).saturating_sub(width)).max(1);
+    let name_width = widths[0];
+    let rows = cells(lines).map(|mut row| {
+        row[0] = console::truncate_str(&row[0], name_width, "…").into_owned();
+        aligned(row.get(..count).unwrap_or(&row), &widths)
+    });
+    rows.collect()
+}
+
+/// Where the last column begins.
+pub fn message_column(lines: &[Line]) -> usize {
+    widths(lines).iter().map(|width| width + 2).sum()
+}
+
+/// The tree drawing as it goes on below the line of this name.
+pub fn below(name: &str) -> String {
+    let drawing = name.chars().take_while(|character| "├└│─ ".contains(*character));
+    drawing.map(|character| if "├│".contains(character) { '│' } else { ' ' }).collect()
+}
+
+fn cells(lines: &[Line]) -> impl Iterator<Item = [String; COLUMNS]> {
+    std::iter::once(HEADER.map(str::to_owned)).chain(lines.iter().map(|line| {
+        let Line { name, state, version, since, message, .. } = line;
+        [name, state, version, since, message].map(Clone::clone)
+    }))
+}
+
+/// How wide each column is; the last one is as wide as it likes.
+fn widths(lines: &[Line]) -> [usize; COLUMNS - 1] {
+    let mut widths = [0; COLUMNS - 1];
+    for row in cells(lines) {
+        for (width, cell) in widths.iter_mut().zip(&row) {
             *width = cell.chars().count().max(*width);
         }
     }
-    rows.iter().map(|row| aligned(row, &widths)).collect()
+    widths
 }
 
-fn aligned(row: &[String; 5], widths: &[usize; 4]) -> String {
+fn aligned(row: &[String], widths: &[usize]) -> String {
     let mut text = String::new();
     for (cell, width) in row.iter().zip(widths.iter().copied().chain([0])) {
         let padding = width.saturating_sub(cell.chars().count()) + 2;
@@ -111,18 +169,22 @@ fn draw(node: Node, prefix: String, children_prefix: String, drawn: &mut Vec<Lin
 
 fn cluster(parts: &Parts, now: Timestamp) -> Node {
     let mut children = Vec::new();
-    if let Some(infrastructure) = &parts.infrastructure {
-        let state = if initialized(infrastructure, "provisioned") { "Provisioned" } else { "Provisioning" };
-        children.push(Node { line: line(infrastructure, state.into(), "Ready", now), children: Vec::new() });
+    if let Some(infrastructure) = parts.infrastructure.object() {
+        let provisioned = infrastructure["status"]["initialization"]["provisioned"] == true;
+        let state = if provisioned { "Provisioned" } else { "Provisioning" };
+        let line = line(infrastructure, state.into(), "Ready", &[], now);
+        children.push(Node { line, children: Vec::new() });
     }
+    children.extend(absent(&parts.cluster, "infrastructureRef", &parts.infrastructure));
     let mut machines = Unclaimed::new(&parts.machines);
-    if let Some(control_plane) = &parts.control_plane {
+    if let Some(control_plane) = parts.control_plane.object() {
         let own = machines.claim(is_control_plane).map(|machine| machine_node(machine, now)).collect();
         children.push(Node {
-            line: line(control_plane, replicas(control_plane), "Available", now),
+            line: line(control_plane, replicas(control_plane), "Available", &[], now),
             children: own,
         });
     }
+    children.extend(absent(&parts.cluster, "controlPlaneRef", &parts.control_plane));
     let mut sets = Unclaimed::new(&parts.machine_sets);
     for deployment in &parts.machine_deployments {
         // Its MachineSets come and go with every rollout; what they hold is what it consists of.
@@ -130,18 +192,47 @@ fn cluster(parts: &Parts, now: Timestamp) -> Node {
         let machines = machines.claim(|machine| own.iter().any(|set| is_owned_by(machine, set)));
         let machines = machines.map(|machine| machine_node(machine, now)).collect();
         children.push(Node {
-            line: line(deployment, replicas(deployment), "Available", now),
+            line: line(deployment, replicas(deployment), "Available", &own, now),
             children: machines,
         });
     }
     for set in sets.claim(|_| true) {
         let machines = machines.claim(|machine| is_owned_by(machine, set));
         let machines = machines.map(|machine| machine_node(machine, now)).collect();
-        children.push(Node { line: line(set, replicas(set), "MachinesReady", now), children: machines });
+        children.push(Node { line: line(set, replicas(set), "MachinesReady", &[], now), children: machines });
     }
     children.extend(machines.claim(|_| true).map(|machine| machine_node(machine, now)));
     let phase = text(&parts.cluster["status"]["phase"]).unwrap_or("Pending").to_owned();
-    Node { line: line(&parts.cluster, phase, "Available", now), children }
+    Node { line: line(&parts.cluster, phase, "Available", &[], now), children }
+}
+
+/// The line of something that a Cluster refers to and that is not there. While the Cluster goes, that is as it should be,
+/// unless nobody can tell whether it is gone.
+fn absent(cluster: &Value, field: &str, referenced: &Referenced) -> Option<Node> {
+    let part = |name: &str| text(&cluster["spec"][field][name]).unwrap_or_default();
+    let (kind, name) = (part("kind"), part("name"));
+    let deleting = !cluster["metadata"]["deletionTimestamp"].is_null();
+    let message = match referenced {
+        Referenced::UnknownKind => format!(
+            "no kind {kind} is served in group {}: install what defines it, or correct spec.{field} of the Cluster",
+            part("apiGroup")
+        ),
+        Referenced::Missing if !deleting => {
+            format!(
+                "there is no {kind} {name} in this namespace: create it, or correct spec.{field} of the Cluster"
+            )
+        }
+        Referenced::Missing | Referenced::Unset | Referenced::Found(_) => return None,
+    };
+    let line = Line {
+        name: format!("{kind}/{name}"),
+        state: "Missing".to_owned(),
+        version: String::new(),
+        since: String::new(),
+        message,
+        mood: Mood::Bad,
+    };
+    Some(Node { line, children: Vec::new() })
 }
 
 /// Objects that no line shows yet: nothing that belongs to a cluster goes missing from its tree, or stands there twice.
@@ -170,17 +261,17 @@ fn is_owned_by(object: &Value, owner: &Value) -> bool {
 
 fn machine_node(machine: &Value, now: Timestamp) -> Node {
     let phase = text(&machine["status"]["phase"]).unwrap_or("Pending").to_owned();
-    Node { line: line(machine, phase, "Available", now), children: Vec::new() }
+    Node { line: line(machine, phase, "Available", &[], now), children: Vec::new() }
 }
 
 /// Whether a Cluster says that it is Available.
 pub fn is_available(cluster: &Value) -> bool {
-    condition(cluster, "Available").is_some_and(|condition| condition["status"] == "True")
+    waits::condition(cluster, "Available").is_some_and(|condition| condition["status"] == "True")
 }
 
 /// Whether everything that was asked for is there and as it should be.
 pub fn is_complete(parts: &Parts, lines: &[Line]) -> bool {
-    let owners = || parts.control_plane.iter().chain(&parts.machine_deployments);
+    let owners = || parts.control_plane.object().into_iter().chain(&parts.machine_deployments);
     let wanted = |owner: &Value| owner["spec"]["replicas"].as_i64().unwrap_or_default();
     let counted = owners().all(|owner| owner["status"]["readyReplicas"].as_i64() == Some(wanted(owner)));
     let there = i64::try_from(parts.machines.len()).unwrap_or(i64::MAX) == owners().map(wanted).sum::<i64>();
@@ -197,32 +288,20 @@ pub fn first_obstacle(lines: &[Line]) -> String {
 }
 
 /// A line whose mood, age and message come from the object's main condition and from what stands in its way.
-fn line(object: &Value, state: String, main: &str, now: Timestamp) -> Line {
-    let deleting = !object["metadata"]["deletionTimestamp"].is_null();
-    let main = condition(object, if deleting { "Deleting" } else { main });
-    // Infrastructure need not report conditions; that it is provisioned it must say.
-    let good = match main {
-        Some(main) => !deleting && main["status"] == "True",
-        None => !deleting && initialized(object, "provisioned"),
-    };
-    let reason = main.and_then(|main| text(&main["reason"])).unwrap_or_default();
-    let message = if good { String::new() } else { waits_for(object, main, deleting) };
-    let since = main
-        .and_then(|main| text(&main["lastTransitionTime"]))
-        .map(|time| age(time, now))
-        .unwrap_or_default();
+fn line(object: &Value, state: String, main: &str, helpers: &[&Value], now: Timestamp) -> Line {
+    let waits = waits::of(object, main, helpers);
+    let reason = waits.main.and_then(|main| text(&main["reason"])).unwrap_or_default();
+    let since = waits.main.and_then(|main| text(&main["lastTransitionTime"]));
+    let since = since.map(|time| age(time, now)).unwrap_or_default();
     let bad = reason == "InternalError" || reason == "ObjectDeleted";
+    let kind = text(&object["kind"]).unwrap_or("?");
     Line {
-        name: format!(
-            "{}/{}",
-            text(&object["kind"]).unwrap_or("?"),
-            text(&object["metadata"]["name"]).unwrap_or("?")
-        ),
+        name: format!("{kind}/{}", text(&object["metadata"]["name"]).unwrap_or("?")),
         state,
         version: version(object),
         since,
-        message,
-        mood: if good {
+        message: waits.message,
+        mood: if waits.good {
             Mood::Good
         } else if bad {
             Mood::Bad
@@ -230,30 +309,6 @@ fn line(object: &Value, state: String, main: &str, now: Timestamp) -> Line {
             Mood::Waiting
         },
     }
-}
-
-/// What the main condition says; where that has no words of its own, what Ready says, and the bare reason at last.
-fn waits_for(object: &Value, main: Option<&Value>, deleting: bool) -> String {
-    let ready = condition(object, "Ready").filter(|ready| ready["status"] != "True" && !deleting);
-    let said = [main, ready].into_iter().flatten().find_map(first_line);
-    let reason = main.or(ready).and_then(|condition| text(&condition["reason"]));
-    let otherwise = if deleting { "Deleting" } else { "Not yet reported" };
-    said.or(reason).unwrap_or(otherwise).to_owned()
-}
-
-/// The first line of a condition's message that says something: headings end with a colon, and items have a bullet.
-fn first_line(condition: &Value) -> Option<&str> {
-    let lines = || text(&condition["message"]).unwrap_or_default().lines();
-    let line = lines().find(|line| !line.trim_end().ends_with(':')).or_else(|| lines().next())?;
-    Some(line.trim().trim_start_matches("* ")).filter(|line| !line.is_empty())
-}
-
-fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
-    object["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == kind)
-}
-
-fn initialized(object: &Value, field: &str) -> bool {
-    object["status"]["initialization"][field] == true
 }
 
 fn is_control_plane(machine: &Value) -> bool {
@@ -330,8 +385,14 @@ mod tests {
         deployment["spec"]["replicas"] = json!(1);
         Parts {
             cluster: object("Cluster", "demo", "1", None, waiting.clone()),
-            infrastructure: None,
-            control_plane: Some(object("KubeadmControlPlane", "demo-control-plane", "2", None, available)),
+            infrastructure: Referenced::Unset,
+            control_plane: Referenced::Found(object(
+                "KubeadmControlPlane",
+                "demo-control-plane",
+                "2",
+                None,
+                available,
+            )),
             machine_deployments: vec![deployment],
             machine_sets: vec![object("MachineSet", "demo-workers-x", "5", Some("4"), json!([]))],
             machines: vec![control, object("Machine", "demo-workers-x-b", "6", Some("5"), waiting)],
@@ -361,7 +422,7 @@ mod tests {
     #[test]
     fn what_nothing_owns_is_shown_all_the_same() {
         let mut parts = parts();
-        parts.control_plane = None;
+        parts.control_plane = Referenced::Unset;
         parts.machine_deployments.clear();
         let names: Vec<String> =
             lines(&parts, Timestamp::UNIX_EPOCH).into_iter().map(|line| line.name).collect();
@@ -375,18 +436,25 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_without_words_leaves_them_to_ready() {
-        let conditions = |message: &str| {
-            json!([
-                {"type": "Available", "status": "False", "reason": "NotReady", "message": ""},
-                {"type": "Ready", "status": "False", "reason": "NotReady", "message": message},
-            ])
+    fn what_is_referred_to_and_not_there_is_named_with_the_way_out() {
+        let mut parts = parts();
+        parts.cluster["spec"]["infrastructureRef"] =
+            json!({"apiGroup": "x.example.com", "kind": "Cloud", "name": "c"});
+        parts.cluster["spec"]["controlPlaneRef"] =
+            json!({"apiGroup": "y.example.com", "kind": "Plane", "name": "p"});
+        (parts.infrastructure, parts.control_plane) = (Referenced::UnknownKind, Referenced::Missing);
+        let told = |parts: &Parts| -> Vec<String> {
+            let lines =
+                lines(parts, Timestamp::UNIX_EPOCH).into_iter().filter(|line| line.state == "Missing");
+            lines.map(|line| format!("{}: {}", line.name, line.message)).collect()
         };
-        let waits = |object: Value| line(&object, String::new(), "Available", Timestamp::UNIX_EPOCH).message;
-        let machine = |conditions| object("Machine", "a", "1", None, conditions);
-        assert_eq!(waits(machine(conditions("* NodeHealthy: no Node yet"))), "NodeHealthy: no Node yet");
-        assert_eq!(waits(machine(conditions(""))), "NotReady");
-        assert_eq!(waits(machine(json!([]))), "Not yet reported");
+        let unknown = "├─ Cloud/c: no kind Cloud is served in group x.example.com: install what defines it, or correct \
+                       spec.infrastructureRef of the Cluster";
+        let missing = "├─ Plane/p: there is no Plane p in this namespace: create it, or correct spec.controlPlaneRef of the \
+                       Cluster";
+        assert_eq!(told(&parts), [unknown, missing]);
+        parts.cluster["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert_eq!(told(&parts), [unknown]);
     }
 
     #[test]
@@ -398,7 +466,8 @@ mod tests {
         for part in [&mut parts.cluster, &mut parts.machine_deployments[0], &mut parts.machines[1]] {
             part["status"]["conditions"] = well.clone();
         }
-        for part in parts.control_plane.iter_mut().chain(&mut parts.machine_deployments) {
+        let Referenced::Found(control_plane) = &mut parts.control_plane else { panic!("there is one") };
+        for part in [control_plane, &mut parts.machine_deployments[0]] {
             part["spec"]["replicas"] = json!(1);
             part["status"]["readyReplicas"] = json!(1);
         }

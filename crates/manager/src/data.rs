@@ -97,6 +97,11 @@ impl DataDirectory {
         }
     }
 
+    /// Whether a directory is one, in whatever format.
+    pub fn is_one(path: &Path) -> bool {
+        path.join(MARKER).exists()
+    }
+
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
@@ -154,7 +159,11 @@ fn check_format(path: &Path, marker: &Path) -> Result<(), DataError> {
     }
 }
 
-fn create_private_directory(path: &Path) -> io::Result<()> {
+/// Makes a directory that only its owner may look into, and those above it, where there is none yet.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn create_private_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -14,7 +14,7 @@ mod hands;
 mod plane;
 
 pub use authority::{AuthorityError, Credentials};
-pub use data::{DataDirectory, DataError, write_private};
+pub use data::{DataDirectory, DataError, create_private_directory, write_private};
 pub use ground::{Ground, GroundError};
 pub use hands::{Hands, HandsError, HandsSettings};
 pub use plane::{Data, Plane, Settings, StartError};

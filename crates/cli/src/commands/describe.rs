@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::read;
 use crate::error::CommandError;
 use crate::output;
-use crate::tree::{self, Mood};
+use crate::tree;
 
 /// What to describe.
 #[derive(Debug, Subcommand)]
@@ -44,13 +44,15 @@ async fn cluster(arguments: ClusterArguments) -> Result<(), CommandError> {
     let path = read::find_kubeconfig(arguments.kubeconfig)?;
     let (client, preferred) = read::connect(&path)?;
     let namespace = arguments.namespace.unwrap_or(preferred);
-    let parts = read::parts(&client, &namespace, &arguments.name).await?;
+    let parts = read::parts(&client, &namespace, &arguments.name).await.map_err(|error| {
+        let path = path.display();
+        error.or_hint(|| format!("is the management plane running, and is {path} its kubeconfig?"))
+    })?;
     let lines = tree::lines(&parts, Clock::system().now());
     for line in tree::table(&lines).into_iter().chain(conditions(&parts.cluster)) {
         output::line(line);
     }
-    if lines.iter().all(|line| line.mood == Mood::Good) {
-        // Only what the tree judges: a condition above may tell of a change under way.
+    if tree::is_complete(&parts, &lines) && lines.iter().all(|line| line.message.is_empty()) {
         output::line("\nEvery part is available.");
     }
     Ok(())

@@ -11,6 +11,7 @@ mod watched;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Subcommand;
 
@@ -89,6 +90,16 @@ fn listen_address(text: &str) -> Result<String, String> {
     }
 }
 
+/// A span of time as an argument: a number with its unit, as kubectl takes it, or a bare number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "it must be a time such as 90s, 2m or 1h30m, or a number of seconds".to_owned();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(span).map_err(|_| wrong())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
@@ -101,6 +112,18 @@ mod tests {
         }
         for bad in ["", "6443", ":6443", "127.0.0.1:", "127.0.0.1:65536", "::1:6443", "a:b"] {
             assert!(listen_address(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn times_are_taken_as_kubectl_takes_them() {
+        for (text, expected_ms) in
+            [("0", 0), ("90", 90_000), ("1ms", 1), ("60s", 60_000), ("2m", 120_000), ("1h30m", 5_400_000)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(expected_ms)), "{text}");
+        }
+        for bad in ["", "soon", "-1", "-5s", "1 fortnight"] {
+            assert!(duration(bad).unwrap_err().contains("such as 90s"), "{bad}");
         }
     }
 

@@ -11,7 +11,7 @@ use runtime::{network, transport};
 use serde_json::Value;
 
 use crate::error::CommandError;
-use crate::tree::Parts;
+use crate::tree::{Parts, Referenced};
 
 const CORE: &str = "cluster.x-k8s.io";
 
@@ -93,24 +93,22 @@ pub async fn get(client: &Client, kind: &Kind, namespace: &str, name: &str) -> R
     }
 }
 
-/// The object that a reference without version names; nothing where the reference is unset or leads nowhere.
-async fn referenced(
-    client: &Client,
-    namespace: &str,
-    reference: &Value,
-) -> Result<Option<Value>, CommandError> {
+/// Where a reference without version leads.
+async fn referenced(client: &Client, namespace: &str, reference: &Value) -> Result<Referenced, CommandError> {
     let part = |field: &str| reference[field].as_str().unwrap_or_default();
     let (group, kind, name) = (part("apiGroup"), part("kind"), part("name"));
     if name.is_empty() {
-        return Ok(None);
+        return Ok(Referenced::Unset);
     }
-    let Some(version) = preferred_version(client, group).await? else { return Ok(None) };
+    let Some(version) = preferred_version(client, group).await? else { return Ok(Referenced::UnknownKind) };
     let wanted = machinery::gvk::GroupVersionKind::new(group, &version, kind);
-    match client.discover(&wanted).await {
-        Ok(kind) => get(client, &kind, namespace, name).await.map_err(|error| unreadable(&error)),
-        Err(Error::UnknownKind(_)) => Ok(None),
-        Err(error) => Err(unreadable(&error)),
-    }
+    let kind = match client.discover(&wanted).await {
+        Ok(kind) => kind,
+        Err(Error::UnknownKind(_)) => return Ok(Referenced::UnknownKind),
+        Err(error) => return Err(unreadable(&error)),
+    };
+    let found = get(client, &kind, namespace, name).await.map_err(|error| unreadable(&error))?;
+    Ok(found.map_or(Referenced::Missing, Referenced::Found))
 }
 
 /// The version a server prefers for a group.
@@ -150,5 +148,5 @@ async fn owned(
 }
 
 fn unreadable(error: &dyn std::fmt::Display) -> CommandError {
-    CommandError::unmet(error).hint("is the management plane running, and is this its kubeconfig?")
+    CommandError::unmet(error)
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use manager::{Data, Environment, Plane, Settings, StartError};
+use manager::{Data, DataDirectory, Environment, Plane, Settings, StartError, create_private_directory};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -17,8 +17,9 @@ const CLUSTER_ENTRY: &str = "windlass";
 /// How the plane is set up.
 #[derive(Debug, Args)]
 pub struct UpArguments {
-    /// Where state is kept; `windlass` below the user's data home unless given.
-    #[arg(long, value_name = "DIR", conflicts_with = "in_memory")]
+    /// Where state is kept; `windlass` below the user's data home unless given. With --in-memory: where the kubeconfig is
+    /// written.
+    #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Where the API is served. Port 0 takes a free one. Without it: the port this data directory had last, or a free one.
     #[arg(long, value_name = "ADDR:PORT", value_parser = super::listen_address)]
@@ -69,18 +70,42 @@ fn settings(arguments: UpArguments) -> Result<(Settings, Option<TempDir>), Comma
     }
     let mut folder = None;
     let data = match (arguments.in_memory, arguments.data_dir) {
-        (true, _) if kubeconfig.is_none() => {
+        (true, Some(path)) => {
+            let folder = absolute(path)?;
+            kubeconfig.get_or_insert(kubeconfig_of_memory(&folder)?);
+            Data::Memory
+        }
+        (true, None) if kubeconfig.is_none() => {
             let fresh = temporary_directory("windlass-")?;
             kubeconfig = Some(fresh.path().join("kubeconfig"));
             folder = Some(fresh);
             Data::Memory
         }
-        (true, _) => Data::Memory,
+        (true, None) => Data::Memory,
         (false, Some(path)) => Data::Directory(absolute(path)?),
         (false, None) => Data::Directory(super::default_data_directory()?),
     };
     let controllers = arguments.controllers == Controllers::All;
     Ok((Settings { data, listen: arguments.listen, kubeconfig, controllers }, folder))
+}
+
+/// Where a plane that keeps nothing puts its kubeconfig in a directory: not over that of a plane that keeps its data there.
+fn kubeconfig_of_memory(folder: &Path) -> Result<PathBuf, CommandError> {
+    if DataDirectory::is_one(folder) {
+        let message = format!(
+            "{} holds the data of a plane that is kept; --in-memory would write over its kubeconfig",
+            folder.display()
+        );
+        return Err(CommandError::user(message)
+            .hint("leave --in-memory out, or name another directory with --data-dir"));
+    }
+    let path = folder.join("kubeconfig");
+    refuse_foreign_kubeconfig(&path)?;
+    create_private_directory(folder).map_err(|error| {
+        CommandError::user(format!("cannot create {}: {error}", folder.display()))
+            .hint("choose a directory you may write to with --data-dir")
+    })?;
+    Ok(path)
 }
 
 /// A directory of our own that is removed when the value is dropped.
@@ -101,7 +126,10 @@ fn refuse_foreign_kubeconfig(path: &Path) -> Result<(), CommandError> {
     let content = match std::fs::read_to_string(path) {
         Ok(content) => content,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(CommandError::user(format!("cannot read {}: {error}", path.display()))),
+        Err(error) => {
+            let message = format!("cannot read {}: {error}", path.display());
+            return Err(CommandError::user(message).hint("name another file with --kubeconfig FILE"));
+        }
     };
     if content.trim().is_empty() || is_ours(&content) {
         return Ok(());

@@ -12,7 +12,7 @@ use runtime::shutdown::Shutdown;
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use crate::tree::Parts;
+use crate::tree::{Parts, Referenced};
 
 const CORE: &str = "cluster.x-k8s.io";
 
@@ -59,7 +59,11 @@ impl Watched {
         let object = self.one(CORE, "Cluster", cluster).unwrap_or_default();
         let referenced = |reference: &Value| {
             let part = |field: &str| reference[field].as_str().unwrap_or_default();
-            self.one(part("apiGroup"), part("kind"), &Key::new(cluster.namespace(), part("name")))
+            if part("name").is_empty() {
+                return Referenced::Unset;
+            }
+            let key = Key::new(cluster.namespace(), part("name"));
+            self.one(part("apiGroup"), part("kind"), &key).map_or(Referenced::Missing, Referenced::Found)
         };
         Parts {
             infrastructure: referenced(&object["spec"]["infrastructureRef"]),

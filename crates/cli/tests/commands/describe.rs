@@ -81,6 +81,25 @@ async fn a_cluster_that_nobody_works_on_says_so() {
     assert!(missing.stderr.contains("hint: "), "{}", missing.stderr);
 }
 
+#[tokio::test]
+async fn what_a_cluster_refers_to_and_lacks_is_named() {
+    let sandbox = Sandbox::new();
+    let up = sandbox.up(["--in-memory"]);
+    let api = Api::connect(&up.kubeconfig);
+    let cluster = "apiVersion: cluster.x-k8s.io/v1beta2\nkind: Cluster\nmetadata: {name: lost, namespace: default}\n\
+                   spec:\n  infrastructureRef: {apiGroup: clouds.example.com, kind: Cloud, name: c}\n  \
+                   controlPlaneRef: {apiGroup: controlplane.cluster.x-k8s.io, kind: KubeadmControlPlane, name: p}\n";
+    api.apply(cluster).await;
+    let described = describe(&sandbox, "lost", &up.kubeconfig);
+    assert_eq!(described.code, Some(0), "{described:?}");
+    for expected in [
+        "no kind Cloud is served in group clouds.example.com",
+        "there is no KubeadmControlPlane p in this namespace",
+    ] {
+        assert!(described.stdout.contains(expected), "{expected:?} is missing in\n{}", described.stdout);
+    }
+}
+
 #[test]
 fn without_a_kubeconfig_it_says_how_to_get_one() {
     let refused = Sandbox::new().run(["describe", "cluster", "a"]);
@@ -120,7 +139,9 @@ fn a_server_that_is_not_there_is_unmet() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refused = describe(&sandbox, "a", &kubeconfig_for(&sandbox, &format!("http://{free}")));
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.stderr.contains("hint: is the management plane running"), "{}", refused.stderr);
+    let hint =
+        format!("hint: is the management plane running, and is {}", sandbox.path("kubeconfig").display());
+    assert!(refused.stderr.contains(&hint), "{}", refused.stderr);
 }
 
 #[test]

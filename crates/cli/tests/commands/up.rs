@@ -147,6 +147,27 @@ async fn a_plane_in_memory_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_plane_in_memory_leaves_a_plane_that_is_kept_alone() {
+    let sandbox = Sandbox::new();
+    let data = sandbox.path("data");
+    let arguments = [OsStr::new("--controllers=none"), OsStr::new("--data-dir"), data.as_os_str()];
+    let in_memory = || arguments.into_iter().chain([OsStr::new("--in-memory")]);
+    let up = sandbox.up(in_memory());
+    assert_eq!(up.kubeconfig, data.join("kubeconfig"));
+    up.running.terminate();
+    assert_eq!(up.running.finish().code, Some(0));
+    assert_eq!(files(&data), ["kubeconfig"]);
+
+    std::fs::remove_file(data.join("kubeconfig")).unwrap();
+    let kept = sandbox.up(arguments);
+    let refused = sandbox.run(std::iter::once(OsStr::new("up")).chain(in_memory()));
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("--in-memory"), "{}", refused.stderr);
+    kept.running.terminate();
+    assert_eq!(kept.running.finish().code, Some(0));
+}
+
+#[test]
 fn a_directory_of_somebody_else_is_left_alone() {
     let sandbox = Sandbox::new();
     let thesis = sandbox.path("thesis");
@@ -249,7 +270,6 @@ fn malformed_arguments_are_refused_before_anything_starts() {
         ["up", "--in-memory", "--listen", "6443"],
         ["up", "--in-memory", "--listen", "127.0.0.1:http"],
         ["up", "--in-memory", "--controllers", "some"],
-        ["up", "--in-memory", "--data-dir", "somewhere"],
     ] {
         let refused = sandbox.run(arguments);
         assert_eq!(refused.code, Some(2), "{refused:?}");

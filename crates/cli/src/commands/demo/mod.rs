@@ -38,9 +38,9 @@ pub struct DemoArguments {
     /// Stop as soon as the cluster is Available and all its machines are.
     #[arg(long)]
     once: bool,
-    /// How many seconds the cluster may take.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-    timeout: u64,
+    /// How long the cluster may take: 90s, 2m, or a number of seconds.
+    #[arg(long, value_name = "TIME", default_value = "120s", value_parser = super::duration)]
+    timeout: Duration,
     /// Where the API is served. Port 0 takes a free one.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0", value_parser = super::listen_address)]
     listen: String,
@@ -81,8 +81,8 @@ async fn bring_up(
     objects::apply(client, &documents, "windlass-demo").await?;
     let kinds = documents.into_iter().map(|document| document.kind);
     let watched = Watched::start(client.clone(), environment, kinds).await.map_err(CommandError::unmet)?;
-    until_complete(&watched, &environment.clock, started, arguments.timeout, stop).await?;
-    drop(watched);
+    let mut view = View::new(NAME);
+    until_complete(&watched, &mut view, &environment.clock, started, arguments.timeout, stop).await?;
     let workload = write_workload_kubeconfig(client, folder).await?;
     if arguments.once {
         return Ok(());
@@ -90,22 +90,44 @@ async fn bring_up(
     for line in next_steps::lines(&folder.join("kubeconfig"), &workload) {
         output::line(line);
     }
-    stop.received().await;
+    follow(&watched, &mut view, &environment.clock, started, stop).await;
     Ok(())
+}
+
+/// Goes on showing the cluster, through whatever is done to it, until it is time to stop.
+async fn follow(
+    watched: &Watched,
+    view: &mut View,
+    clock: &Clock,
+    started: Timestamp,
+    stop: &mut StopSignals,
+) {
+    view.go_on();
+    let cluster = Key::new(NAMESPACE, NAME);
+    loop {
+        let parts = watched.parts(&cluster);
+        let lines = if parts.cluster.is_null() { Vec::new() } else { tree::lines(&parts, clock.now()) };
+        let at_rest = lines.is_empty() || tree::is_complete(&parts, &lines);
+        view.show(&lines, clock.since(started), tree::is_available(&parts.cluster));
+        tokio::select! {
+            biased;
+            () = stop.received() => return,
+            () = view.stale(watched, clock, at_rest) => {}
+        }
+    }
 }
 
 /// Shows the tree, anew after each change, until the Cluster is Available and every machine is, or the time is over.
 async fn until_complete(
     watched: &Watched,
+    view: &mut View,
     clock: &Clock,
     started: Timestamp,
-    timeout_seconds: u64,
+    timeout: Duration,
     stop: &mut StopSignals,
 ) -> Result<(), CommandError> {
-    let left = Duration::from_secs(timeout_seconds).saturating_sub(clock.since(started));
-    let deadline = clock.after(left);
+    let deadline = clock.after(timeout.saturating_sub(clock.since(started)));
     let cluster = Key::new(NAMESPACE, NAME);
-    let mut view = View::new(NAME);
     loop {
         let parts = watched.parts(&cluster);
         let lines = tree::lines(&parts, clock.now());
@@ -124,10 +146,11 @@ async fn until_complete(
                 let missing = if view.available_after().is_some() { "complete" } else { "Available" };
                 let reason = tree::first_obstacle(&lines);
                 return Err(CommandError::unmet(format!(
-                    "cluster {NAME} is not {missing} after {timeout_seconds} s: {reason}"
+                    "cluster {NAME} is not {missing} after {} s: {reason}",
+                    timeout.as_secs_f64()
                 )));
             }
-            () = view.stale(watched, clock) => {}
+            () = view.stale(watched, clock, false) => {}
         }
     }
 }

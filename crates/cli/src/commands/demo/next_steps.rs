@@ -28,7 +28,7 @@ pub fn lines(management: &Path, workload: &Path) -> Vec<String> {
         "Delete it:".into(),
         "  kubectl delete cluster/demo".into(),
         String::new(),
-        "Ctrl-C stops the management plane and takes everything with it.".into(),
+        "Below, the cluster as it goes on. Ctrl-C stops the management plane and takes everything with it.".into(),
     ]
 }
 
