@@ -79,8 +79,9 @@ pub fn document(server: &ApiServer, path: &str) -> Result<Response<Body>, Refuse
     ))
 }
 
-/// The one form in which kubectl asks for version 2.
-const VERSION_TWO_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/// The one form in which kubectl reads version 2. It asks for it with an `@` before the `v1.0`, which is no media type, and
+/// would not read an answer that calls itself so.
+const VERSION_TWO_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 /// `/openapi/v2`: everything in one document.
 pub fn version_two(server: &ApiServer, accept: Option<&str>) -> Result<Response<Body>, Refused> {

@@ -138,6 +138,11 @@ fn changing(kubectl: &Kubectl) {
     );
     kubectl.ok("scale machinedeployment/plain-workers --replicas=1");
     kubectl.ok("wait --for=jsonpath={.status.replicas}=1 machinedeployment/plain-workers --timeout=240s");
+    let list = kubectl.sandbox.file("list.json", &kubectl.ok("get cluster,machinedeployment -o json"));
+    kubectl.ok(&format!("apply -f {}", list.display()));
+    let unknown = kubectl.sandbox.file("unknown.yaml", "apiVersion: v1\nkind: Foo\nmetadata: {name: x}\n");
+    let refused = kubectl.run(&format!("apply -f {}", unknown.display()));
+    assert!(refused.stderr.contains("no matches for kind \"Foo\""), "{}", refused.stderr);
     kubectl.ok(r#"patch cluster/plain --type=json -p [{"op":"add","path":"/metadata/annotations/note","value":"x"}]"#);
 
     let refused =
