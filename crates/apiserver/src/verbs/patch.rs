@@ -204,16 +204,7 @@ fn settle(
     if let Err(detail) = decode::check_metadata(&new) {
         return Err(unfit(exchange, name, &new, &detail));
     }
-    let given = object::name(&new);
-    if given.is_empty() {
-        return Err(undeterminable(name));
-    }
-    if given != name {
-        return Err(Status::bad_request(format!(
-            "the name of the object ({given}) does not match the name on the URL ({name})"
-        ))
-        .into());
-    }
+    check_name(&new, name)?;
     if exchange.namespace().is_some_and(|namespace| object::meta_text(&new, "namespace") != namespace) {
         return Err(Status::bad_request(
             "the namespace of the provided object does not match the namespace sent on the request",
@@ -229,6 +220,18 @@ fn settle(
         }
     }
     Ok(new)
+}
+
+/// The object must name itself as the URL does.
+fn check_name(object: &Value, name: &str) -> Result<(), Refused> {
+    match object::name(object) {
+        "" => Err(undeterminable(name)),
+        given if given == name => Ok(()),
+        given => Err(Status::bad_request(format!(
+            "the name of the object ({given}) does not match the name on the URL ({name})"
+        ))
+        .into()),
+    }
 }
 
 /// 400 about an object without a name.
@@ -340,16 +343,7 @@ pub fn check_applied(
     {
         return Err(Status::bad_request("metadata.managedFields must be nil").into());
     }
-    let given = object::name(applied).to_owned();
-    if given.is_empty() {
-        return Err(undeterminable(name));
-    }
-    if given != name {
-        return Err(Status::bad_request(format!(
-            "the name of the object ({given}) does not match the name on the URL ({name})"
-        ))
-        .into());
-    }
+    check_name(applied, name)?;
     let namespace = object::meta_text(applied, "namespace").to_owned();
     match exchange.namespace() {
         Some(expected) if !namespace.is_empty() && namespace != expected => {
