@@ -1,10 +1,9 @@
 //! Connections through the server: a real HTTP connection over a pipe, and an upgrade inside it.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
 
 use apiserver::auth::User;
-use apiserver::{ApiServer, Body, Identifiers};
+use apiserver::{ApiServer, Body};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -14,16 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-struct Fixed;
-
-impl Identifiers for Fixed {
-    fn uid(&self) -> String {
-        "uid".into()
-    }
-    fn suffix(&self) -> String {
-        "abcde".into()
-    }
-}
+use crate::frame::Counting;
 
 async fn server() -> ApiServer {
     let echo: apiserver::connect::Connector = Arc::new(|request| {
@@ -45,7 +35,7 @@ async fn server() -> ApiServer {
     });
     ApiServer::builder(store::Database::in_memory().store("test").unwrap())
         .clock(|| jiff::Timestamp::UNIX_EPOCH)
-        .identifiers(Fixed)
+        .identifiers(Counting::default())
         .connector("pods", "portforward", echo)
         .build()
         .await

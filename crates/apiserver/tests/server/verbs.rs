@@ -1,33 +1,22 @@
-//! The server as its clients see it, without sockets.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+//! What the verbs do, without sockets.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use apiserver::ApiServer;
 use apiserver::admission::{Matcher, Operation, Plugin};
-use apiserver::{ApiServer, Identifiers};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-struct Counting(AtomicU64);
-
-impl Identifiers for Counting {
-    fn uid(&self) -> String {
-        format!("uid-{}", self.0.fetch_add(1, Ordering::Relaxed))
-    }
-    fn suffix(&self) -> String {
-        format!("{:05}", self.0.fetch_add(1, Ordering::Relaxed))
-    }
-}
+use crate::frame::{Counting, send};
 
 async fn server_with(plugins: Vec<Plugin>) -> ApiServer {
     let store = store::Database::in_memory().store("test").unwrap();
     let server = ApiServer::builder(store)
         .clock(|| jiff::Timestamp::from_second(1_700_000_000).unwrap())
-        .identifiers(Counting(AtomicU64::new(1)))
+        .identifiers(Counting::default())
         .admission(plugins)
         .build();
     server.await.unwrap()
@@ -35,20 +24,6 @@ async fn server_with(plugins: Vec<Plugin>) -> ApiServer {
 
 async fn server() -> ApiServer {
     server_with(Vec::new()).await
-}
-
-async fn send(server: &ApiServer, method: &str, path: &str, media_type: &str, body: Value) -> (u16, Value) {
-    let bytes = if body.is_null() { Vec::new() } else { serde_json::to_vec(&body).unwrap() };
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("content-type", media_type)
-        .body(Full::new(Bytes::from(bytes)))
-        .unwrap();
-    let response = server.clone().oneshot(request).await.unwrap();
-    let code = response.status().as_u16();
-    let bytes = response.into_body().collect().await.unwrap().to_bytes();
-    (code, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
 }
 
 async fn post(server: &ApiServer, path: &str, body: Value) -> (u16, Value) {
@@ -352,7 +327,7 @@ async fn a_restarted_server_knows_its_definitions() {
     let build = || {
         ApiServer::builder(database.store("kept").unwrap())
             .clock(|| jiff::Timestamp::UNIX_EPOCH)
-            .identifiers(Counting(AtomicU64::new(1)))
+            .identifiers(Counting::default())
             .build()
     };
     let first = build().await.unwrap();

@@ -1,48 +1,20 @@
 //! The scale subresource: its number, and who owns it.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use apiserver::{ApiServer, Identifiers};
-use bytes::Bytes;
-use http::Request;
-use http_body_util::{BodyExt, Full};
+use apiserver::ApiServer;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
-struct Fixed;
-
-impl Identifiers for Fixed {
-    fn uid(&self) -> String {
-        "uid".into()
-    }
-    fn suffix(&self) -> String {
-        "abcde".into()
-    }
-}
+use crate::frame::{Counting, send};
 
 const APPLY: &str = "application/apply-patch+yaml";
 const MERGE: &str = "application/merge-patch+json";
 const THING: &str = "/apis/example.com/v1/namespaces/default/things/a";
 const SCALE: &str = "/apis/example.com/v1/namespaces/default/things/a/scale";
 
-async fn send(server: &ApiServer, method: &str, path: &str, media_type: &str, body: Value) -> (u16, Value) {
-    let bytes = if body.is_null() { Vec::new() } else { serde_json::to_vec(&body).unwrap() };
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("content-type", media_type)
-        .body(Full::new(Bytes::from(bytes)))
-        .unwrap();
-    let response = server.clone().oneshot(request).await.unwrap();
-    let code = response.status().as_u16();
-    let bytes = response.into_body().collect().await.unwrap().to_bytes();
-    (code, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
-}
-
 /// A server with a kind that can be scaled at a place of its own.
 async fn server() -> ApiServer {
     let server = ApiServer::builder(store::Database::in_memory().store("test").unwrap())
         .clock(|| jiff::Timestamp::from_second(1_700_000_000).unwrap())
-        .identifiers(Fixed)
+        .identifiers(Counting::default())
         .build()
         .await
         .unwrap();
