@@ -23,6 +23,7 @@ mod certificates;
 pub mod cloud_init;
 mod cluster;
 mod demise;
+mod directory;
 pub mod error;
 pub mod etcd;
 mod front;
@@ -41,6 +42,7 @@ use runtime::network::SharedNetwork;
 use store::{Database, Options, Store};
 
 use self::cluster::Cluster;
+use self::directory::Directory;
 pub use self::error::CloudError;
 use self::etcd::Membership;
 use self::records::ClusterRecord;
@@ -67,6 +69,7 @@ pub(crate) struct Ground {
 pub struct Cloud {
     ground: Arc<Ground>,
     clusters: Arc<Mutex<BTreeMap<ClusterId, Arc<Cluster>>>>,
+    directory: Arc<Directory>,
     /// One change of the list at a time: a port must not be taken twice for one cluster.
     changing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -107,12 +110,14 @@ impl Cloud {
     ) -> Result<Self, CloudError> {
         let records = database.store_with(RECORDS, Options::small())?;
         let ground = Arc::new(Ground { database, records, network, clock, entropy });
-        let cloud = Self { ground, clusters: Arc::default(), changing: Arc::default() };
+        let cloud =
+            Self { ground, clusters: Arc::default(), directory: Arc::default(), changing: Arc::default() };
         for entry in cloud.ground.records.list(CLUSTER_RECORDS).entries {
             let record: ClusterRecord = decode(&entry)?;
             let machines = cloud.ground.records.list(&record.id.machine_key("")).entries;
             let machines = machines.iter().map(decode).collect::<Result<Vec<MachineRecord>, _>>()?;
             let id = record.id.clone();
+            machines.iter().for_each(|machine| cloud.directory.enter(&id, &machine.name));
             let cluster = Cluster::start(&cloud.ground, record, machines).await?;
             cloud.clusters().insert(id, cluster);
         }
@@ -170,10 +175,7 @@ impl Cloud {
 
     /// The clusters of a namespace that have a machine of this name.
     pub fn clusters_with(&self, namespace: &str, machine: &str) -> Vec<ClusterId> {
-        let clusters = self.clusters();
-        let mut found = clusters.iter().filter(|(id, _)| id.namespace == namespace).collect::<Vec<_>>();
-        found.retain(|(_, cluster)| cluster.machine(machine).is_some());
-        found.into_iter().map(|(id, _)| id.clone()).collect()
+        self.directory.clusters_with(namespace, machine)
     }
 
     /// Gives a cluster an address; does nothing where it has one.
@@ -213,7 +215,9 @@ impl Cloud {
     pub async fn delete_cluster(&self, id: &ClusterId) -> Result<(), CloudError> {
         let _one_at_a_time = self.changing.lock().await;
         let Some(cluster) = self.clusters().get(id).cloned() else { return Ok(()) };
+        let machines: Vec<String> = cluster.state().machines.keys().cloned().collect();
         cluster.forget().await?;
+        machines.iter().for_each(|machine| self.directory.strike(id, machine));
         self.clusters().remove(id);
         Ok(())
     }
@@ -223,7 +227,9 @@ impl Cloud {
     /// # Errors
     /// When there is no such cluster, or its record cannot be written.
     pub async fn create_machine(&self, id: &ClusterId, new: NewMachine) -> Result<(), CloudError> {
-        self.cluster(id)?.create_machine(new).await
+        let cluster = self.cluster(id)?;
+        self.directory.enter(id, &new.name);
+        cluster.create_machine(new).await
     }
 
     /// Boots a machine from its user data. What came of it is in its record: wrong data is no error of the cloud's.
@@ -256,7 +262,9 @@ impl Cloud {
     /// When its record cannot be removed.
     pub async fn delete_machine(&self, id: &ClusterId, machine: &str) -> Result<(), CloudError> {
         let Some(cluster) = self.clusters().get(id).cloned() else { return Ok(()) };
-        cluster.delete_machine(machine).await
+        cluster.delete_machine(machine).await?;
+        self.directory.strike(id, machine);
+        Ok(())
     }
 
     /// Waits until everything done so far will be found again.
