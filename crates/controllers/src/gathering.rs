@@ -4,8 +4,9 @@
 //! They are gathered, so that many small changes become one write. What others act on is published at once: each controller
 //! says what that is ([`crate::controller::Controller::is_urgent`]).
 //!
-//! The longer the line before a controller, the longer a status waits, up to a second: a thousand clusters that come up at
-//! once have more urgent work than to tell how far they are, and what a person sees of them is late anyway.
+//! The longer the lines before all controllers, the longer a status waits, up to three seconds: a thousand clusters that come
+//! up at once have more urgent work than to tell how far they are, and what a person sees of them is late anyway. All lines
+//! count, since one slow controller holds up every other: theirs are short then, and what they have to tell changes again.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,10 +20,10 @@ use runtime::queue::Queue;
 
 /// How long a status may be behind where nobody waits.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How much longer for each object that waits for the same controller.
-const PATIENCE_IN_LINE: Duration = Duration::from_millis(10);
+/// How much longer for each object that waits for any controller.
+const PATIENCE_IN_LINE: Duration = Duration::from_millis(5);
 /// However long the line is.
-const PATIENCE_MAX: Duration = Duration::from_secs(1);
+const PATIENCE_MAX: Duration = Duration::from_secs(3);
 
 /// Since when the statuses of one controller wait.
 pub struct Gathering {
@@ -96,12 +97,12 @@ mod tests {
         let queue = Queue::new("test", &clock, &entropy);
         let (gathering, now) = (Gathering::new(&queue), Timestamp::UNIX_EPOCH);
         let mut waits = Vec::new();
-        for number in 0..200 {
+        for number in 0..1000 {
             queue.add(Key::new("n", &format!("waiting-{number}")), Priority::Fresh);
-            if [1, 20, 200].contains(&(number + 1)) {
+            if [1, 20, 200, 1000].contains(&(number + 1)) {
                 waits.push(gathering.begin(&Key::new("n", "a"), now).duration_since(now).as_millis());
             }
         }
-        assert_eq!(waits, [110, 300, 1000]);
+        assert_eq!(waits, [105, 200, 1100, 3000]);
     }
 }

@@ -52,7 +52,11 @@ impl Key {
 /// By namespace, then name: all keys of a namespace lie beside one another.
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.namespace().cmp(other.namespace()).then_with(|| self.name().cmp(other.name()))
+        if self.slash == other.slash {
+            // Nearly always: the texts differ first where namespaces do, and after the slash otherwise.
+            return self.text.cmp(&other.text);
+        }
+        self.namespace().cmp(other.namespace())
     }
 }
 

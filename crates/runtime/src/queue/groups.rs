@@ -1,15 +1,17 @@
-//! The order in which work that belongs together began.
+//! The order in which work that belongs together began, and how much of all work waits.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::key::Key;
 
 /// Numbers groups of work (a cluster and all that belongs to it) in the order in which any queue first saw them. All queues
-/// that share it agree on who comes first. Clones share the numbers.
+/// that share it agree on who comes first, and know how long all their lines are together. Clones share the numbers.
 #[derive(Clone, Default)]
 pub struct Groups {
     numbers: Arc<Mutex<Numbers>>,
+    waiting: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
@@ -39,5 +41,20 @@ impl Groups {
     /// Forgets a group that is gone, so that the numbers do not pile up.
     pub fn forget(&self, group: &Key) {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner).of.remove(group);
+    }
+
+    /// How many keys could be taken now, of all queues that share these groups.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
+    }
+
+    /// So many more keys wait.
+    pub(super) fn joined(&self, count: usize) {
+        self.waiting.fetch_add(count, Relaxed);
+    }
+
+    /// So many keys wait no longer.
+    pub(super) fn left(&self, count: usize) {
+        self.waiting.fetch_sub(count, Relaxed);
     }
 }

@@ -91,6 +91,7 @@ struct State {
     taken: u64,
     jitter: Stream,
     closed: bool,
+    groups: Groups,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,6 +170,7 @@ impl Queue {
             taken: 0,
             jitter: entropy.stream("queue", name),
             closed: false,
+            groups: groups.clone(),
         };
         Self {
             inner: Arc::new(Inner {
@@ -257,9 +259,9 @@ impl Queue {
         self.inner.changed.notify_one();
     }
 
-    /// How many keys could be taken now.
+    /// How many keys could be taken now, of this queue and all that share its groups.
     pub fn waiting(&self) -> usize {
-        self.lock().waiting.len()
+        self.inner.groups.waiting()
     }
 
     /// How many keys could be taken now, are being worked on, and wait for their time.
@@ -273,6 +275,7 @@ impl Queue {
     pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
+        state.groups.left(state.waiting.len());
         state.waiting.clear();
         state.by_age.clear();
         state.delayed.clear();
@@ -355,6 +358,7 @@ impl State {
             }
             None => {
                 self.arrivals += 1;
+                self.groups.joined(1);
                 Rank { priority, group, arrival }
             }
         };
@@ -390,6 +394,7 @@ impl State {
         self.taken += 1;
         self.by_age.remove(&rank.arrival);
         let key = self.waiting.remove(&rank)?;
+        self.groups.left(1);
         if let Some(item) = self.items.get_mut(&key) {
             item.rank = None;
             item.running = true;

@@ -166,3 +166,21 @@ async fn closing_ends_the_wait() {
     queue.add(key("a"), Priority::Fresh);
     assert_eq!(queue.depth(), Depth::default());
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_lines_of_all_queues_are_counted_together() {
+    let (clock, entropy, groups) = (clock(), Entropy::seeded(1), Groups::new());
+    let [one, two] =
+        ["one", "two"].map(|name| Queue::grouped(name, &clock, &entropy, groups.clone(), Key::clone));
+    for name in ["a", "b"] {
+        one.add(key(name), Priority::Resync);
+        two.add(key(name), Priority::Resync);
+    }
+    one.add(key("a"), Priority::Fresh);
+    assert_eq!((one.waiting(), two.waiting()), (4, 4));
+    take(&one).await;
+    two.add_at(key("c"), clock.now() + Duration::from_secs(1));
+    assert_eq!(two.waiting(), 3, "neither what is worked on nor what waits for its time is in a line");
+    two.close();
+    assert_eq!(one.waiting(), 1);
+}
