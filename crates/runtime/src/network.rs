@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
@@ -17,6 +18,11 @@ use tokio::sync::mpsc;
 const PIPE_CAPACITY_BYTES: usize = 16 * 1024;
 /// The first port that [`pipes`] hands out where port 0 was asked for.
 const FIRST_FREE_PORT: u16 = 20_000;
+
+/// Where [`tcp`] looks where port 0 was asked for: below the ports that operating systems give to outgoing connections (Linux from
+/// 32768, others from 49152; RFC 6335 section 6), and below those of NodePort Services (from 30000). From above, the port of a
+/// server that is down for a moment may go to a connection of anybody; one that is dialed there may even meet itself.
+const FREE_PORTS: std::ops::Range<u16> = 20_000..30_000;
 
 /// What a connection must be able to do.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -95,13 +101,34 @@ impl Network for Tcp {
 
     fn listen<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Listener>> {
         Box::pin(async move {
-            let listener =
-                TcpListener::bind(address).await.map_err(|error| about("listen on", address, &error))?;
-            let (host, _) = split_address(address)?;
+            let (host, port) = split_address(address)?;
+            let bound = if port == 0 { bind_free(host).await } else { TcpListener::bind(address).await };
+            let listener = bound.map_err(|error| about("listen on", address, &error))?;
             let local_address = format!("{host}:{}", listener.local_addr()?.port());
             Ok(Listener { local_address, source: Source::Tcp(listener) })
         })
     }
+}
+
+/// Listens on a free port of [`FREE_PORTS`]; on one that the operating system picks where none of them is left.
+async fn bind_free(host: &str) -> io::Result<TcpListener> {
+    for _ in FREE_PORTS {
+        match TcpListener::bind(format!("{host}:{}", next_port())).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            other => return other,
+        }
+    }
+    TcpListener::bind(format!("{host}:0")).await
+}
+
+/// One after another, so that a port that was given back rests for a while. Processes begin at different places and so seldom
+/// try the same.
+fn next_port() -> u16 {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    const SPREAD: u32 = 7919;
+    let number = std::process::id().wrapping_mul(SPREAD).wrapping_add(TAKEN.fetch_add(1, Relaxed));
+    let offset = number % u32::from(FREE_PORTS.end - FREE_PORTS.start);
+    FREE_PORTS.start + u16::try_from(offset).unwrap_or_default()
 }
 
 /// A network inside this process: pipes between whoever dials and whoever listens, found by exact `host:port`. Free
@@ -235,6 +262,18 @@ mod tests {
     async fn both_networks_carry_bytes() {
         echo_once(tcp(), "127.0.0.1:0").await;
         echo_once(pipes(), "cluster-a:0").await;
+    }
+
+    #[tokio::test]
+    async fn servers_get_ports_that_outgoing_connections_do_not() {
+        let network = tcp();
+        let mut listeners = Vec::new();
+        for _ in 0..20 {
+            listeners.push(network.listen("127.0.0.1:0").await.unwrap());
+        }
+        assert!(listeners.iter().all(|listener| FREE_PORTS.contains(&listener.port())));
+        let taken = network.listen(listeners[0].local_address()).await.err().unwrap();
+        assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
     }
 
     #[tokio::test]
