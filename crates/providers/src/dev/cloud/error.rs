@@ -16,6 +16,9 @@ pub enum CloudError {
         /// Names the address.
         source: io::Error,
     },
+    /// The task that was to start a cluster ended before it did.
+    #[error("a simulated cluster cannot be started: {0}")]
+    Start(String),
     /// The cloud's own records cannot be written.
     #[error("the record {key} of the simulated cloud cannot be written: {source}")]
     Save {

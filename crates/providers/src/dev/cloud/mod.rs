@@ -40,6 +40,7 @@ use runtime::clock::Clock;
 use runtime::entropy::Entropy;
 use runtime::network::SharedNetwork;
 use store::{Database, Options, Store};
+use tokio::task::JoinSet;
 
 use self::cluster::Cluster;
 use self::directory::Directory;
@@ -112,13 +113,21 @@ impl Cloud {
         let ground = Arc::new(Ground { database, records, network, clock, entropy });
         let cloud =
             Self { ground, clusters: Arc::default(), directory: Arc::default(), changing: Arc::default() };
+        // Each needs keys, certificates and what its store holds: work for every core.
+        let mut starting = JoinSet::new();
         for entry in cloud.ground.records.list(CLUSTER_RECORDS).entries {
             let record: ClusterRecord = decode(&entry)?;
             let machines = cloud.ground.records.list(&record.id.machine_key("")).entries;
             let machines = machines.iter().map(decode).collect::<Result<Vec<MachineRecord>, _>>()?;
-            let id = record.id.clone();
-            machines.iter().for_each(|machine| cloud.directory.enter(&id, &machine.name));
-            let cluster = Cluster::start(&cloud.ground, record, machines).await?;
+            machines.iter().for_each(|machine| cloud.directory.enter(&record.id, &machine.name));
+            let ground = Arc::clone(&cloud.ground);
+            starting.spawn(async move {
+                let id = record.id.clone();
+                Cluster::start(&ground, record, machines).await.map(|cluster| (id, cluster))
+            });
+        }
+        while let Some(started) = starting.join_next().await {
+            let (id, cluster) = started.map_err(|error| CloudError::Start(error.to_string()))??;
             cloud.clusters().insert(id, cluster);
         }
         Ok(cloud)
