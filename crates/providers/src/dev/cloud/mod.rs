@@ -270,8 +270,11 @@ impl Cloud {
     /// # Errors
     /// When its record cannot be removed.
     pub async fn delete_machine(&self, id: &ClusterId, machine: &str) -> Result<(), CloudError> {
-        let Some(cluster) = self.clusters().get(id).cloned() else { return Ok(()) };
-        cluster.delete_machine(machine).await?;
+        let cluster = self.clusters().get(id).cloned();
+        if let Some(cluster) = cluster {
+            cluster.delete_machine(machine).await?;
+        }
+        // Also where the cluster is gone, and the machine may never have been made.
         self.directory.strike(id, machine);
         Ok(())
     }
