@@ -19,9 +19,10 @@ const PIPE_CAPACITY_BYTES: usize = 16 * 1024;
 /// The first port that [`pipes`] hands out where port 0 was asked for.
 const FIRST_FREE_PORT: u16 = 20_000;
 
-/// Where [`tcp`] looks where port 0 was asked for: below the ports that operating systems give to outgoing connections (Linux from
-/// 32768, others from 49152; RFC 6335 section 6), and below those of NodePort Services (from 30000). From above, the port of a
-/// server that is down for a moment may go to a connection of anybody; one that is dialed there may even meet itself.
+/// Where [`tcp`] looks where port 0 was asked for: below the ports that operating systems give to outgoing connections
+/// (Linux from 32768, others from 49152; RFC 6335 section 6), and below those of NodePort Services (from 30000). From
+/// above, the port of a server that is down for a moment may go to a connection of anybody; who dials it may even meet
+/// himself.
 const FREE_PORTS: std::ops::Range<u16> = 20_000..30_000;
 
 /// What a connection must be able to do.
@@ -114,7 +115,9 @@ impl Network for Tcp {
 async fn bind_free(host: &str) -> io::Result<TcpListener> {
     for _ in FREE_PORTS {
         match TcpListener::bind(format!("{host}:{}", next_port())).await {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            // Some systems set ports aside and forbid them one by one.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {}
             other => return other,
         }
     }
