@@ -1,6 +1,7 @@
 //! The controllers of a plane: what can be stopped and started again while the ground stays.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use controllers::etcd_identity::EtcdIdentities;
 use controllers::{Context, table, workload};
@@ -72,14 +73,23 @@ impl Hands {
         &self.context
     }
 
-    /// Stops taking up new work and waits for what has begun.
-    pub async fn stop(self) {
+    /// Stops taking up new work and waits for what has begun, but no longer than `patience`: work that waits for a workload
+    /// cluster which does not answer is cut off then, as by a kill. Whether everything came to its end.
+    pub async fn stop(mut self, patience: Duration) -> bool {
         self.shutdown.request();
-        for task in self.tasks {
-            // A task that panicked has logged so; there is nothing left to wait for.
-            let _ = task.await;
-        }
-        self.context.workloads.shutdown();
+        let finished = async {
+            for task in &mut self.tasks {
+                // A task that panicked has logged so; there is nothing left to wait for.
+                let _ = task.await;
+            }
+        };
+        let in_time = tokio::select! {
+            biased;
+            () = finished => true,
+            () = self.context.clock.sleep(patience) => false,
+        };
+        self.abort();
+        in_time
     }
 
     /// Stops at once, whatever has begun.

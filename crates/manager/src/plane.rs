@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use apiserver::auth::User;
 use http::Request;
@@ -23,6 +24,9 @@ use crate::hands::{Hands, HandsError, HandsSettings};
 
 /// Where the API is served unless somebody says otherwise.
 const DEFAULT_LISTEN: &str = "127.0.0.1:0";
+
+/// How long controllers may take to finish what they have begun. Well within the 30 s that Kubernetes gives a Pod to end.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a plane is set up.
 #[derive(Debug)]
@@ -189,8 +193,12 @@ impl Plane {
     /// # Errors
     /// When the disk refuses the last writes.
     pub async fn stop(self) -> Result<(), store::CommitError> {
-        if let Some(hands) = self.hands {
-            hands.stop().await;
+        if let Some(hands) = self.hands
+            && !hands.stop(STOP_PATIENCE).await
+        {
+            tracing::warn!(
+                "controllers were cut off in the middle of work {STOP_PATIENCE:?} after they were to stop"
+            );
         }
         self.shutdown.request();
         // A server that panicked has logged so; there is nothing left to wait for.

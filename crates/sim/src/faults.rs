@@ -25,7 +25,7 @@ pub struct FaultRates {
     pub cut_watches: u64,
     /// Requests to workload clusters that meet one of the first three fates, in equal shares.
     pub workload: u64,
-    /// Writes after which all controllers are stopped at once and started anew.
+    /// Writes after which all controllers are stopped, one way or the other, and started anew.
     pub restarts: u64,
     /// Clusters whose machines take their time to come up, each another time.
     pub slow_machines: u64,
@@ -82,6 +82,8 @@ pub struct FaultCounts {
     pub workload: u64,
     /// Restarts of all controllers.
     pub restarts: u64,
+    /// Those of them before which controllers finished what they had begun.
+    pub orderly_restarts: u64,
     /// Clusters with slow machines.
     pub slow_machines: u64,
     /// Clusters with another rollout strategy than the default.
@@ -92,7 +94,7 @@ pub struct FaultCounts {
 
 impl FaultCounts {
     /// Each count with its name.
-    pub fn each(&self) -> [(&'static str, u64); 10] {
+    pub fn each(&self) -> [(&'static str, u64); 11] {
         [
             ("lost requests", self.lost_requests),
             ("lost answers", self.lost_answers),
@@ -101,6 +103,7 @@ impl FaultCounts {
             ("cut watches", self.cut_watches),
             ("workload faults", self.workload),
             ("restarts", self.restarts),
+            ("orderly restarts", self.orderly_restarts),
             ("slow clusters", self.slow_machines),
             ("other rollouts", self.other_rollouts),
             ("early ends", self.early_ends),
@@ -117,6 +120,7 @@ impl AddAssign for FaultCounts {
         self.cut_watches += other.cut_watches;
         self.workload += other.workload;
         self.restarts += other.restarts;
+        self.orderly_restarts += other.orderly_restarts;
         self.slow_machines += other.slow_machines;
         self.other_rollouts += other.other_rollouts;
         self.early_ends += other.early_ends;
@@ -135,11 +139,29 @@ const LONGEST_DELAY_MILLISECONDS: u64 = 3_000;
 /// An early end comes within this many writes.
 const EARLY_WRITES: u64 = 400;
 
+/// How controllers stop before they are started anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Where they stand, as a process that is killed.
+    AtOnce,
+    /// As a process that is asked to stop: they finish what they have begun.
+    InOrder,
+}
+
+/// A restart at a place that was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restart {
+    /// Right after the write of this number, counted from 1.
+    pub after: u64,
+    /// How controllers stop before it.
+    pub manner: Manner,
+}
+
 /// Decides about requests and events. Clones share the decision.
 #[derive(Clone)]
 pub struct Chaos {
     rates: FaultRates,
-    restart_after: Option<u64>,
+    restart: Option<Restart>,
     state: Arc<Mutex<State>>,
 }
 
@@ -157,8 +179,8 @@ struct State {
 }
 
 impl Chaos {
-    /// Faults at these rates from the seed behind `entropy`, and a restart after the write of this number, counted from 1.
-    pub fn new(rates: FaultRates, restart_after: Option<u64>, entropy: &Entropy) -> Self {
+    /// Faults at these rates from the seed behind `entropy`, and one restart besides.
+    pub fn new(rates: FaultRates, restart: Option<Restart>, entropy: &Entropy) -> Self {
         let stream = |key| entropy.stream("faults", key);
         let state = State {
             requests: stream("requests"),
@@ -170,7 +192,7 @@ impl Chaos {
             calm: false,
             counts: FaultCounts::default(),
         };
-        Self { rates, restart_after, state: Arc::new(Mutex::new(state)) }
+        Self { rates, restart, state: Arc::new(Mutex::new(state)) }
     }
 
     /// From now on nothing goes wrong by chance, or things go wrong again.
@@ -178,15 +200,22 @@ impl Chaos {
         self.lock().calm = calm;
     }
 
-    /// Told of each write of a controller that reached the server: whether all controllers stop at this very point.
-    pub fn stops_after_write(&self) -> bool {
+    /// Told of each write of a controller that reached the server: whether all controllers stop at this very point, and how.
+    pub fn stops_after_write(&self) -> Option<Manner> {
         let rates = self.rates;
         let mut state = self.lock();
         state.writes += 1;
-        let chosen = self.restart_after == Some(state.writes);
-        let stops = chosen || (!state.calm && hits(&mut state.restarts, rates.restarts));
-        state.counts.restarts += u64::from(stops);
-        stops
+        let chosen = self.restart.filter(|restart| restart.after == state.writes);
+        let by_chance = !state.calm && hits(&mut state.restarts, rates.restarts);
+        let manner = match chosen {
+            Some(restart) => restart.manner,
+            None if by_chance && state.restarts.below(2) == 0 => Manner::AtOnce,
+            None if by_chance => Manner::InOrder,
+            None => return None,
+        };
+        state.counts.restarts += 1;
+        state.counts.orderly_restarts += u64::from(manner == Manner::InOrder);
+        Some(manner)
     }
 
     /// Whether the machines of this run are slow. To be asked once.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 
 use clap::Parser;
-use sim::faults::{FaultCounts, FaultRates};
+use sim::faults::{FaultCounts, FaultRates, Manner, Restart};
 use sim::scenario::Size;
 use sim::{Outcome, Rehearsal};
 
@@ -39,6 +39,9 @@ struct Arguments {
     /// For one seed: as many runs as it has writes, with a restart after each of them in turn.
     #[arg(long, requires = "seed", conflicts_with = "restart_after")]
     restart_everywhere: bool,
+    /// Before a restart that was asked for, let controllers finish what they have begun.
+    #[arg(long)]
+    in_order: bool,
     /// Delete the cluster right after the write of this number.
     #[arg(long, value_name = "WRITE")]
     end_after: Option<u64>,
@@ -59,9 +62,13 @@ impl Arguments {
             seed,
             size: if self.large { Size::LARGE } else { Size::SMALL },
             rates: if self.calm { FaultRates::NONE } else { FaultRates::ROUGH },
-            restart_after: self.restart_after,
+            restart: self.restart_after.map(|write| self.restart(write)),
             end_after: self.end_after,
         }
+    }
+
+    fn restart(&self, after: u64) -> Restart {
+        Restart { after, manner: if self.in_order { Manner::InOrder } else { Manner::AtOnce } }
     }
 }
 
@@ -107,7 +114,7 @@ fn everywhere(arguments: &Arguments, seed: u64) -> ExitCode {
             let runs = (1..=outcome.trace.len() as u64)
                 .map(|write| match arguments.end_everywhere {
                     true => Rehearsal { end_after: Some(write), ..whole },
-                    false => Rehearsal { restart_after: Some(write), ..whole },
+                    false => Rehearsal { restart: Some(arguments.restart(write)), ..whole },
                 })
                 .collect::<Vec<_>>();
             run_all(arguments, &runs)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tokio::runtime::Builder;
 
-use crate::faults::{FaultCounts, FaultRates};
+use crate::faults::{FaultCounts, FaultRates, Manner, Restart};
 use crate::incidents;
 use crate::scenario::{Size, lifecycle};
 use crate::trace::Entry;
@@ -22,8 +22,8 @@ pub struct Rehearsal {
     pub size: Size,
     /// How often things go wrong.
     pub rates: FaultRates,
-    /// Stops and starts all controllers right after the write of this number, counted from 1.
-    pub restart_after: Option<u64>,
+    /// Stops and starts all controllers.
+    pub restart: Option<Restart>,
     /// Deletes the cluster right after the write of this number, whatever it is doing.
     pub end_after: Option<u64>,
 }
@@ -38,8 +38,9 @@ impl fmt::Display for Rehearsal {
         if self.rates == FaultRates::NONE {
             f.write_str(" --calm")?;
         }
-        if let Some(write) = self.restart_after {
-            write!(f, " --restart-after {write}")?;
+        if let Some(Restart { after, manner }) = self.restart {
+            let in_order = if manner == Manner::InOrder { " --in-order" } else { "" };
+            write!(f, " --restart-after {after}{in_order}")?;
         }
         match self.end_after {
             Some(write) => write!(f, " --end-after {write}"),
@@ -89,7 +90,7 @@ impl fmt::Display for Failure {
 impl Rehearsal {
     /// A run under a seed.
     pub fn new(seed: u64, size: Size, rates: FaultRates) -> Self {
-        Self { seed, size, rates, restart_after: None, end_after: None }
+        Self { seed, size, rates, restart: None, end_after: None }
     }
 
     /// Runs a cluster's life.

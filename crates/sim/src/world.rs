@@ -4,8 +4,9 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::OnceLock;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use apiserver::{ApiServer, Body};
 use jiff::Timestamp;
@@ -22,11 +23,14 @@ use store::Database;
 use tokio::sync::Notify;
 
 use crate::checkers::{Checkers, Violation};
-use crate::faults::Chaos;
+use crate::faults::{Chaos, Manner};
 use crate::incidents;
 use crate::run::Rehearsal;
 use crate::trace::{Entry, Trace};
 
+/// Within this virtual time controllers that are asked to stop are to have finished what they had begun: some requests, each
+/// of which may get no answer.
+const LONGEST_STOP: Duration = Duration::from_secs(300);
 /// When every world begins.
 const START: &str = "2026-01-01T00:00:00Z";
 
@@ -75,21 +79,26 @@ pub struct World {
     pub(crate) end_after: Option<u64>,
 }
 
-/// One generation of controllers comes to its end: nothing that they ask for after it is heard.
+/// One generation of controllers comes to its end, once.
 #[derive(Default)]
 struct Stop {
-    requested: AtomicBool,
+    requested: OnceLock<Manner>,
     wake: Notify,
 }
 
 impl Stop {
-    fn request(&self) {
-        self.requested.store(true, Relaxed);
+    fn request(&self, manner: Manner) {
+        self.requested.get_or_init(|| manner);
         self.wake.notify_one();
     }
 
-    fn is_requested(&self) -> bool {
-        self.requested.load(Relaxed)
+    fn requested(&self) -> Option<Manner> {
+        self.requested.get().copied()
+    }
+
+    /// Nothing that controllers ask for any more is heard.
+    fn is_deaf(&self) -> bool {
+        self.requested() == Some(Manner::AtOnce)
     }
 }
 
@@ -117,7 +126,7 @@ impl World {
         };
         let simulated = Database::in_memory();
         let ground = Ground::open(Database::in_memory(), simulated.clone(), &environment, true).await?;
-        let chaos = Chaos::new(rehearsal.rates, rehearsal.restart_after, &environment.entropy);
+        let chaos = Chaos::new(rehearsal.rates, rehearsal.restart, &environment.entropy);
         let user = Client::new(ground.server.clone(), environment.clock.clone());
         let (cloud, clock) = (ground.cloud.clone(), environment.clock.clone());
         let checkers = Checkers::new(&ground.server, &simulated, cloud, clock)?;
@@ -172,12 +181,11 @@ impl World {
         limit_seconds: i64,
         mut done: impl FnMut(&World) -> bool,
     ) -> Result<bool, WorldError> {
-        let deadline =
-            self.environment.clock.after(std::time::Duration::from_secs(limit_seconds.unsigned_abs()));
+        let deadline = self.environment.clock.after(Duration::from_secs(limit_seconds.unsigned_abs()));
         loop {
             self.check()?;
-            if self.stop.is_requested() {
-                self.restart().await?;
+            if let Some(manner) = self.stop.requested() {
+                self.restart(manner).await?;
                 continue;
             }
             if self.end_after.is_some_and(|write| self.trace.len() as u64 >= write) {
@@ -213,13 +221,20 @@ impl World {
         }
     }
 
-    /// Stops all controllers at once, whatever they are in the middle of, and starts them anew.
+    /// Stops all controllers and starts them anew.
     ///
     /// # Errors
-    /// When they do not start again.
-    pub async fn restart(&mut self) -> Result<(), WorldError> {
-        if let Some(hands) = self.hands.take() {
-            hands.abort();
+    /// When they do not start again, or do not come to their end where they may finish what they have begun.
+    pub async fn restart(&mut self, manner: Manner) -> Result<(), WorldError> {
+        match (self.hands.take(), manner) {
+            (Some(hands), Manner::AtOnce) => hands.abort(),
+            (Some(hands), Manner::InOrder) => {
+                if !hands.stop(LONGEST_STOP).await {
+                    let still = format!("some work goes on {LONGEST_STOP:?} after controllers were to stop");
+                    return Err(Violation::new("controllers stop when asked", still).into());
+                }
+            }
+            (None, _) => {}
         }
         self.start_controllers().await
     }
@@ -329,7 +344,7 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Answer {
-        if self.stop.is_requested() {
+        if self.stop.is_deaf() {
             return Box::pin(std::future::pending());
         }
         let writes = request.method() != http::Method::GET;
@@ -343,10 +358,10 @@ where
             let answer = answer.await?;
             let at_milliseconds = this.clock.now().as_millisecond() - this.started.as_millisecond();
             this.trace.record(Entry { at_milliseconds, request: described, code: answer.status().as_u16() });
-            if this.chaos.stops_after_write() {
-                this.stop.request();
+            if let Some(manner) = this.chaos.stops_after_write() {
+                this.stop.request(manner);
             }
-            match this.stop.is_requested() {
+            match this.stop.is_deaf() {
                 // Whoever waits for it is gone.
                 true => std::future::pending().await,
                 false => Ok(answer),

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use sim::faults::{FaultCounts, FaultRates};
+use sim::faults::{FaultCounts, FaultRates, Manner, Restart};
 use sim::scenario::Size;
 use sim::{Outcome, Rehearsal};
 
@@ -73,13 +73,14 @@ fn three_control_planes_survive_faults_too() {
     println!("{} seeds: {}", rehearsals.len(), all_passed(&rehearsals));
 }
 
-/// All writes are tried by `cargo run --release -p sim -- --seed 1 --calm --restart-everywhere`.
+/// All writes are tried by `cargo run --release -p sim -- --seed 1 --calm --restart-everywhere`, with `--in-order` and without.
 #[test]
 fn controllers_may_stop_after_any_write() {
     let whole = Rehearsal::new(1, Size::SMALL, FaultRates::NONE);
     let writes = passed(&whole).trace.len() as u64;
-    let rehearsals: Vec<_> =
-        (1..=writes).step_by(7).map(|write| Rehearsal { restart_after: Some(write), ..whole }).collect();
+    let manners = [Manner::AtOnce, Manner::InOrder].into_iter().cycle();
+    let restarts = (1..=writes).step_by(7).zip(manners).map(|(after, manner)| Restart { after, manner });
+    let rehearsals: Vec<_> = restarts.map(|restart| Rehearsal { restart: Some(restart), ..whole }).collect();
     let faults = all_passed(&rehearsals);
     assert_eq!(faults.restarts, rehearsals.len() as u64, "one restart in each run");
     println!("{} of {writes} writes", rehearsals.len());

@@ -208,14 +208,21 @@ impl Cache {
     }
 
     /// The objects of a kind known only by name, as JSON. The first call looks the kind up and begins its watch; every call
-    /// returns once the first list is complete. [`Error::UnknownKind`] where the server does not serve it (yet).
+    /// returns once the first list is complete.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKind`] where the server does not serve it (yet). [`Error::Stopping`] where the watches end before the
+    /// first list is complete: nobody would ever be told.
     pub async fn dynamic(&self, wanted: &GroupVersionKind) -> Result<Store<Object>, Error> {
         let store = match self.known_dynamic(wanted) {
             Some(store) => store,
             None => self.begin_dynamic(wanted).await?,
         };
-        store.synced().await;
-        Ok(store)
+        tokio::select! {
+            biased;
+            () = store.synced() => Ok(store),
+            () = self.shared.shutdown.requested() => Err(Error::Stopping(store.kind().to_string())),
+        }
     }
 
     /// Like [`Cache::dynamic`], but only what is watched already.

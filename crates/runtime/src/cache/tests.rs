@@ -248,6 +248,20 @@ async fn kinds_by_name_are_looked_up_once_and_told_to_all_listeners() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_kind_whose_watch_has_ended() {
+    let bench = Bench::new();
+    bench.cache.synced().await;
+    let gadgets = GroupVersionKind::new("example.io", "v1", "Gadget");
+    bench.server.put("/apis/example.io/v1/namespaces/default/gadgets/g", json!({}));
+    bench.shutdown.request();
+    // The first begins its watch, the second finds it begun: neither list comes.
+    for _ in 0..2 {
+        let waited = tokio::time::timeout(Duration::from_secs(60), bench.cache.dynamic(&gadgets)).await;
+        assert!(matches!(waited, Ok(Err(Error::Stopping(_)))), "{:?}", waited.map(|store| store.is_ok()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_kind_may_be_held_both_ways() {
     let server = Server::new();
     server.put(&path("a"), map("red"));

@@ -54,6 +54,9 @@ pub enum Error {
     /// The cache was not told to hold this kind.
     #[error("the cache does not hold {0}")]
     NotCached(String),
+    /// This process stops, and objects of this kind were not read by then.
+    #[error("{0} was not read before stopping")]
+    Stopping(String),
     /// Another process leads; this one may not write.
     #[error("{verb} {what}: this process is not the leader")]
     NotLeading {
