@@ -27,6 +27,7 @@ mod error;
 mod history;
 mod log;
 mod options;
+mod pace;
 mod pipeline;
 mod place;
 mod store;

@@ -1,7 +1,8 @@
 //! The queue between writers and the one thread that writes to disk.
 
 use std::ops::Deref;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -9,6 +10,12 @@ use crate::entry::Write;
 use crate::error::CommitError;
 use crate::store::Shared;
 use crate::sync::lock;
+
+/// How long writes that nobody waits for gather before they are written.
+const BEHIND: Duration = Duration::from_millis(5);
+/// So many operations, or bytes, are written without any further gathering.
+const MANY: usize = 256;
+const MANY_BYTES: usize = 1 << 20;
 
 pub(crate) type Outcome = Result<(), CommitError>;
 
@@ -32,6 +39,24 @@ impl Operation {
             Self::Drop { .. } | Self::Barrier { .. } => 0,
         }
     }
+
+    /// Whether somebody waits for it.
+    pub fn is_awaited(&self) -> bool {
+        matches!(self, Self::Write { .. } | Self::Barrier { .. })
+    }
+}
+
+/// What the thread waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Nothing: it is at work, and looks by itself.
+    Nothing,
+    /// Any operation.
+    Any,
+    /// One that somebody waits for, or many.
+    Awaited,
+    /// Many.
+    Many,
 }
 
 #[derive(Debug)]
@@ -45,10 +70,38 @@ enum Phase {
 struct Queue {
     operations: Vec<Operation>,
     size_bytes: usize,
+    /// How many of the operations somebody waits for.
+    awaited: usize,
+    wanted: Wanted,
     phase: Phase,
     /// The thread has let go of the file.
     finished: bool,
     closers: Vec<oneshot::Sender<()>>,
+}
+
+impl Queue {
+    fn holds(&self, wanted: Wanted) -> bool {
+        let many = self.operations.len() >= MANY || self.size_bytes >= MANY_BYTES;
+        match wanted {
+            Wanted::Nothing => false,
+            Wanted::Any => !self.operations.is_empty(),
+            Wanted::Awaited => self.awaited > 0 || many,
+            Wanted::Many => many,
+        }
+    }
+
+    fn take(&mut self) -> Vec<Operation> {
+        (self.size_bytes, self.awaited) = (0, 0);
+        std::mem::take(&mut self.operations)
+    }
+}
+
+/// What the thread is given to do.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub operations: Vec<Operation>,
+    /// How many of them somebody waits for.
+    pub awaited: usize,
 }
 
 /// Shared by all stores of one file and the thread that writes it.
@@ -61,7 +114,8 @@ pub(crate) struct Log {
 impl Log {
     pub fn new() -> Self {
         let (operations, closers) = (Vec::new(), Vec::new());
-        let queue = Queue { operations, size_bytes: 0, phase: Phase::Open, finished: false, closers };
+        let (phase, wanted) = (Phase::Open, Wanted::Nothing);
+        let queue = Queue { operations, size_bytes: 0, awaited: 0, wanted, phase, finished: false, closers };
         Self { queue: Mutex::new(queue), arrived: Condvar::new() }
     }
 
@@ -74,10 +128,14 @@ impl Log {
             Phase::Failed(reason) => return Err(CommitError::ReadOnly { reason: Arc::clone(reason) }),
         }
         queue.size_bytes += operation.size_bytes();
+        queue.awaited += usize::from(operation.is_awaited());
         queue.operations.push(operation);
         let size_bytes = queue.size_bytes;
+        let wakes = queue.holds(queue.wanted);
         drop(queue);
-        self.arrived.notify_one();
+        if wakes {
+            self.arrived.notify_one();
+        }
         Ok(size_bytes)
     }
 
@@ -88,17 +146,39 @@ impl Log {
         Ok(acknowledged)
     }
 
-    /// For the thread: waits for operations and takes all of them; none once the log is closed and empty.
-    pub fn take(&self) -> Option<Vec<Operation>> {
-        let mut queue = lock(&self.queue);
-        while queue.operations.is_empty() {
-            if !matches!(queue.phase, Phase::Open) {
-                return None;
-            }
-            queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
+    /// For the thread: waits for operations and takes all of them; none once the log is closed and empty. Unless one alone
+    /// is waited for, or there are many, they gather until `shared_from`.
+    pub fn take(&self, shared_from: Instant) -> Option<Batch> {
+        let mut queue = self.wait(lock(&self.queue), Wanted::Any, None);
+        if queue.awaited == 0 {
+            queue = self.wait(queue, Wanted::Awaited, Some(Instant::now() + BEHIND));
         }
-        queue.size_bytes = 0;
-        Some(std::mem::take(&mut queue.operations))
+        if queue.awaited > 1 {
+            queue = self.wait(queue, Wanted::Many, Some(shared_from));
+        }
+        let (awaited, operations) = (queue.awaited, queue.take());
+        (!operations.is_empty()).then_some(Batch { operations, awaited })
+    }
+
+    /// Until what is wanted is there, the time is over, or the log no longer open.
+    fn wait<'a>(
+        &self,
+        mut queue: MutexGuard<'a, Queue>,
+        wanted: Wanted,
+        until: Option<Instant>,
+    ) -> MutexGuard<'a, Queue> {
+        queue.wanted = wanted;
+        while !queue.holds(wanted) && matches!(queue.phase, Phase::Open) {
+            queue = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => break,
+                Some(left) => {
+                    self.arrived.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        queue.wanted = Wanted::Nothing;
+        queue
     }
 
     /// For the thread: takes back the writes of one store that were accepted but never begun. The caller holds the store's
@@ -109,6 +189,7 @@ impl Log {
             .into_iter()
             .partition(|operation| matches!(operation, Operation::Write { store, .. } if store.id == id));
         queue.operations = kept;
+        queue.awaited = queue.operations.iter().filter(|operation| operation.is_awaited()).count();
         queue.size_bytes = queue.operations.iter().map(Operation::size_bytes).sum();
         withdrawn
     }
@@ -117,8 +198,7 @@ impl Log {
     pub fn fail(&self, reason: Arc<str>) -> Vec<Operation> {
         let mut queue = lock(&self.queue);
         queue.phase = Phase::Failed(reason);
-        queue.size_bytes = 0;
-        std::mem::take(&mut queue.operations)
+        queue.take()
     }
 
     /// For the thread: its last word, once it has let go of the file.
@@ -183,5 +263,65 @@ impl Deref for LogOwner {
 impl Drop for LogOwner {
     fn drop(&mut self) {
         self.0.begin_close();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const NEVER: Duration = Duration::from_secs(86_400);
+
+    fn log_with(barriers: usize) -> Log {
+        let log = Log::new();
+        (0..barriers).for_each(|_| drop(log.barrier().unwrap()));
+        log
+    }
+
+    /// How much is taken although shared commits are a day away.
+    fn taken_early(log: &Log) -> (usize, usize) {
+        let batch = log.take(Instant::now() + NEVER).unwrap();
+        (batch.operations.len(), batch.awaited)
+    }
+
+    #[test]
+    fn what_one_alone_waits_for_is_taken_at_once() {
+        assert_eq!(taken_early(&log_with(1)), (1, 1));
+    }
+
+    #[test]
+    fn many_are_taken_at_once() {
+        assert_eq!(taken_early(&log_with(MANY)), (MANY, MANY));
+    }
+
+    #[test]
+    fn a_log_that_closes_gathers_no_more() {
+        let log = log_with(2);
+        log.begin_close();
+        assert_eq!(taken_early(&log), (2, 2));
+        assert!(log.take(Instant::now() + NEVER).is_none());
+    }
+
+    #[test]
+    fn several_are_taken_together_once_it_is_time() {
+        let log = log_with(3);
+        let batch = log.take(Instant::now()).unwrap();
+        assert_eq!((batch.operations.len(), batch.awaited), (3, 3));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_goes_with_the_first_that_somebody_does() {
+        let log = Arc::new(log_with(0));
+        log.push(Operation::Drop { id: 1, name: "a".into() }).unwrap();
+        let thread = std::thread::spawn({
+            let log = Arc::clone(&log);
+            move || log.take(Instant::now() + NEVER).unwrap().operations.len()
+        });
+        let acknowledged = log.barrier().unwrap();
+        let taken = thread.join().unwrap();
+        // The thread may have come first and gone without: then the barrier is still there.
+        assert!(taken == 2 || taken_early(&log) == (1, 1));
+        drop(acknowledged);
     }
 }

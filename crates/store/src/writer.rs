@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
 use crate::disk::{Disk, Trouble, panic_message};
 use crate::entry::Write;
 use crate::error::CommitError;
-use crate::log::{Log, Operation, Outcome};
+use crate::log::{Batch, Log, Operation, Outcome};
+use crate::pace::Pace;
 use crate::store::Shared;
 use crate::sync::{lock, read};
 
@@ -19,8 +21,10 @@ pub(crate) fn run(log: &Log, mut disk: Disk) {
     let _finish = Finish(log);
     // Written behind, and still waiting for room on the disk.
     let mut kept = Vec::new();
-    while let Some(batch) = log.take() {
-        let batch: Vec<Operation> = std::mem::take(&mut kept).into_iter().chain(batch).collect();
+    let mut pace = Pace::new(Instant::now());
+    while let Some(Batch { operations, awaited }) = log.take(pace.next()) {
+        pace.spend(Instant::now(), awaited);
+        let batch: Vec<Operation> = std::mem::take(&mut kept).into_iter().chain(operations).collect();
         match attempt(&mut disk, &batch) {
             Ok(()) => publish(batch),
             Err(Trouble::NoRoom(reason)) => kept = refuse_for_now(log, batch, &Arc::from(reason)),
