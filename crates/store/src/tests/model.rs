@@ -154,6 +154,7 @@ impl Run {
     }
 
     async fn write(&mut self, attempts: Vec<Attempt>) {
+        // Who was given a revision last: a deletion of what turned out to be gone is given one too, and leaves it to the next.
         let taken = std::sync::Mutex::new(BTreeMap::new());
         let outcomes = join_all(attempts.into_iter().enumerate().map(|(number, attempt)| {
             let (store, taken) = (&self.store, &taken);
@@ -161,7 +162,7 @@ impl Run {
                 let precondition = if attempt.absent_only { Precondition::Absent } else { Precondition::Any };
                 let value = attempt.value.clone().map(Bytes::from);
                 let change = |revision: u64| {
-                    taken.lock().unwrap().insert(number, revision);
+                    taken.lock().unwrap().insert(revision, number);
                     value.clone().map_or(Change::Delete { last: Bytes::new() }, Change::Put)
                 };
                 (
@@ -185,7 +186,8 @@ impl Run {
                     assert!(modified <= Some(self.store.revision()), "a conflict shows only what is visible");
                 }
                 Err(CommitError::ReadOnly { .. }) => {
-                    if let Some(revision) = taken.lock().unwrap().get(&number) {
+                    let taken = taken.lock().unwrap();
+                    if let Some((revision, _)) = taken.iter().find(|(_, taker)| **taker == number) {
                         self.model.doubtful.push((*revision, key, value));
                     }
                 }
