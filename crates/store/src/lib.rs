@@ -17,8 +17,9 @@
 //! `docs/design/store.md` has the layout on disk, the commit protocol and what is assumed of the disk.
 //!
 //! Deliberately absent: bytes only: no JSON, no kinds, no network. No transactions over several keys. No
-//! clock: what expires, and when history is compacted, is decided by the caller. No retries: once the disk
-//! has failed, nothing more is written until the file is opened anew.
+//! clock: what expires, and when history is compacted, is decided by the caller; only the rhythm of commits (`pace.rs`) measures
+//! time, and nothing that is stored or answered depends on it. No retries: once the disk has failed, nothing more is written
+//! until the file is opened anew.
 
 mod database;
 mod disk;

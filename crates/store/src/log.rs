@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -147,14 +147,14 @@ impl Log {
     }
 
     /// For the thread: waits for operations and takes all of them; none once the log is closed and empty. Unless one alone
-    /// is waited for, or there are many, they gather until `shared_from`.
-    pub fn take(&self, shared_from: Instant) -> Option<Batch> {
-        let mut queue = self.wait(lock(&self.queue), Wanted::Any, None);
+    /// is waited for, or there are many, they gather for as long as `pause` says then.
+    pub fn take(&self, pause: impl FnOnce() -> Duration) -> Option<Batch> {
+        let mut queue = self.wait(lock(&self.queue), Wanted::Any, Duration::MAX);
         if queue.awaited == 0 {
-            queue = self.wait(queue, Wanted::Awaited, Some(Instant::now() + BEHIND));
+            queue = self.wait(queue, Wanted::Awaited, BEHIND);
         }
         if queue.awaited > 1 {
-            queue = self.wait(queue, Wanted::Many, Some(shared_from));
+            queue = self.wait(queue, Wanted::Many, pause());
         }
         let (awaited, operations) = (queue.awaited, queue.take());
         (!operations.is_empty()).then_some(Batch { operations, awaited })
@@ -165,18 +165,17 @@ impl Log {
         &self,
         mut queue: MutexGuard<'a, Queue>,
         wanted: Wanted,
-        until: Option<Instant>,
+        longest: Duration,
     ) -> MutexGuard<'a, Queue> {
         queue.wanted = wanted;
-        while !queue.holds(wanted) && matches!(queue.phase, Phase::Open) {
-            queue = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-                None => self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => break,
-                Some(left) => {
-                    self.arrived.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
+        let lacks = |queue: &mut Queue| !queue.holds(wanted) && matches!(queue.phase, Phase::Open);
+        let mut queue = match longest {
+            Duration::MAX => self.arrived.wait_while(queue, lacks).unwrap_or_else(PoisonError::into_inner),
+            longest => {
+                let waited = self.arrived.wait_timeout_while(queue, longest, lacks);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
         queue.wanted = Wanted::Nothing;
         queue
     }
@@ -281,7 +280,7 @@ mod tests {
 
     /// How much is taken although shared commits are a day away.
     fn taken_early(log: &Log) -> (usize, usize) {
-        let batch = log.take(Instant::now() + NEVER).unwrap();
+        let batch = log.take(|| NEVER).unwrap();
         (batch.operations.len(), batch.awaited)
     }
 
@@ -300,13 +299,13 @@ mod tests {
         let log = log_with(2);
         log.begin_close();
         assert_eq!(taken_early(&log), (2, 2));
-        assert!(log.take(Instant::now() + NEVER).is_none());
+        assert!(log.take(|| NEVER).is_none());
     }
 
     #[test]
     fn several_are_taken_together_once_it_is_time() {
         let log = log_with(3);
-        let batch = log.take(Instant::now()).unwrap();
+        let batch = log.take(|| Duration::ZERO).unwrap();
         assert_eq!((batch.operations.len(), batch.awaited), (3, 3));
     }
 
@@ -316,7 +315,7 @@ mod tests {
         log.push(Operation::Drop { id: 1, name: "a".into() }).unwrap();
         let thread = std::thread::spawn({
             let log = Arc::clone(&log);
-            move || log.take(Instant::now() + NEVER).unwrap().operations.len()
+            move || log.take(|| NEVER).unwrap().operations.len()
         });
         let acknowledged = log.barrier().unwrap();
         let taken = thread.join().unwrap();

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::disk::{Disk, Trouble, panic_message};
 use crate::entry::Write;
@@ -22,7 +22,7 @@ pub(crate) fn run(log: &Log, mut disk: Disk) {
     // Written behind, and still waiting for room on the disk.
     let mut kept = Vec::new();
     let mut pace = Pace::new(Instant::now());
-    while let Some(Batch { operations, awaited }) = log.take(pace.next()) {
+    while let Some(Batch { operations, awaited }) = log.take(|| pace.pause(Instant::now())) {
         pace.spend(Instant::now(), awaited);
         let batch: Vec<Operation> = std::mem::take(&mut kept).into_iter().chain(operations).collect();
         match attempt(&mut disk, &batch) {
