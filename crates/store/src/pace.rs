@@ -35,7 +35,9 @@ impl Pace {
     /// Told of each commit, with how many writes it holds that somebody waits for.
     pub fn spend(&mut self, now: Instant, awaited: usize) {
         if awaited > 1 {
-            self.reached = self.reached.max(now) + INTERVAL;
+            // What was too much to gather did not wait for its turn. Whoever comes after it does not pay for that.
+            let furthest = now + INTERVAL * (BURST + 1);
+            self.reached = (self.reached.max(now) + INTERVAL).min(furthest);
         }
     }
 }
@@ -64,6 +66,14 @@ mod tests {
         }
         now += INTERVAL * BURST;
         assert_eq!((0..BURST).filter(|_| wait(now).is_zero()).count(), BURST as usize);
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_one_turn_whatever_did_not_wait_before() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now);
+        (0..10 * BURST).for_each(|_| pace.spend(now, 2));
+        assert_eq!(pace.pause(now), INTERVAL);
     }
 
     #[test]
