@@ -34,13 +34,13 @@ struct Arguments {
     #[arg(long)]
     calm: bool,
     /// Stop and start all controllers right after the write of this number.
-    #[arg(long, value_name = "WRITE")]
+    #[arg(long, value_name = "WRITE", group = "chosen_restart")]
     restart_after: Option<u64>,
     /// For one seed: as many runs as it has writes, with a restart after each of them in turn.
-    #[arg(long, requires = "seed", conflicts_with = "restart_after")]
+    #[arg(long, requires = "seed", group = "chosen_restart")]
     restart_everywhere: bool,
     /// Before a restart that was asked for, let controllers finish what they have begun.
-    #[arg(long)]
+    #[arg(long, requires = "chosen_restart")]
     in_order: bool,
     /// Delete the cluster right after the write of this number.
     #[arg(long, value_name = "WRITE")]
