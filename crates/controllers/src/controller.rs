@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use api::conditions::reason;
 use decide::plan::{Action, Never, Next, Plan, Waiting};
 use jiff::Timestamp;
-use kube::Resource as _;
+use kube_core::Resource as _;
 use runtime::cache::Typed;
 use runtime::controller::Next as Then;
 use runtime::key::Key;

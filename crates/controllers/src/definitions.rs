@@ -53,7 +53,7 @@ pub struct DefinitionVersion {
     pub served: bool,
 }
 
-impl kube::core::Resource for Definition {
+impl kube_core::Resource for Definition {
     type DynamicType = ();
     type Scope = ClusterResourceScope;
 

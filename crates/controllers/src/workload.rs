@@ -5,7 +5,6 @@ use decide::plan::{ClusterRef, EtcdChange, ObjectRef, Part, Write};
 use k8s_openapi::api::core::v1::Secret;
 use runtime::cache::Cache;
 use runtime::client::{Call, Client, Verb};
-use runtime::clock::Clock;
 use runtime::key::Key;
 use runtime::kind::Kind;
 use runtime::queue::Priority;
@@ -192,15 +191,13 @@ async fn through(
     Ok(true)
 }
 
-/// A counting client of a workload cluster.
+/// The client of a workload cluster.
 ///
 /// # Errors
 /// When there is no connection.
 pub fn client(cx: &Context, cluster: &Key) -> Result<Client, Error> {
-    let transport = cx.workloads.client(cluster);
-    let transport = transport
-        .map_err(|error| Error::Workload { cluster: cluster.to_string(), reason: error.to_string() })?;
-    Ok(Client::from_transport(transport, Clock::clone(&cx.clock)))
+    let client = cx.workloads.client(cluster);
+    client.map_err(|error| Error::Workload { cluster: cluster.to_string(), reason: error.to_string() })
 }
 
 /// The kind of an object in a workload cluster. Built-in plurals follow the rule of definitions.

@@ -1,7 +1,7 @@
 //! Finalizers: what an object waits for before it goes.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::Resource;
+use kube_core::Resource;
 use serde_json::json;
 
 use crate::plan::{Action, ObjectRef};

@@ -1,7 +1,7 @@
 //! Owner references and labels that tie objects to what they belong to.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
-use kube::core::Resource;
+use kube_core::Resource;
 use serde_json::{Value, json};
 
 use crate::plan::{Action, ObjectRef};

@@ -104,7 +104,7 @@ pub struct ObjectRef {
 
 impl ObjectRef {
     /// The reference of a typed kind.
-    pub fn of<K: kube::core::Resource<DynamicType = ()>>(namespace: &str, name: &str) -> Self {
+    pub fn of<K: kube_core::Resource<DynamicType = ()>>(namespace: &str, name: &str) -> Self {
         Self {
             api_version: K::api_version(&()).into_owned(),
             kind: K::kind(&()).into_owned(),
@@ -114,7 +114,7 @@ impl ObjectRef {
     }
 
     /// The reference to an object of a typed kind; an absent name or namespace becomes empty.
-    pub fn to<K: kube::core::Resource<DynamicType = ()>>(object: &K) -> Self {
+    pub fn to<K: kube_core::Resource<DynamicType = ()>>(object: &K) -> Self {
         let metadata = object.meta();
         Self::of::<K>(
             metadata.namespace.as_deref().unwrap_or_default(),

@@ -11,7 +11,7 @@ use runtime::client::Client;
 use runtime::faults::WatchFilter;
 use runtime::queue::Groups;
 use runtime::shutdown::Shutdown;
-use runtime::workload::{ClientFactory, Settings, Workloads};
+use runtime::workload::{Settings, WireFactory, Workloads};
 use runtime::writer::Writer;
 use tokio::task::JoinHandle;
 
@@ -30,8 +30,8 @@ pub enum HandsError {
 pub struct HandsSettings {
     /// Sees every watch event before the cache does.
     pub filter: Option<Arc<dyn WatchFilter>>,
-    /// Makes the clients of workload clusters.
-    pub workload_client: Option<ClientFactory>,
+    /// Carries the requests to workload clusters.
+    pub workload_wire: Option<WireFactory>,
 }
 
 /// Running controllers.
@@ -61,7 +61,7 @@ impl Hands {
         }
         let cache = builder.start(&shutdown);
         cache.synced().await;
-        let context = context(&cache, environment, settings.workload_client)?;
+        let context = context(&cache, environment, settings.workload_wire)?;
         let groups = Groups::new();
         let mut tasks = table::start(&context, &groups, &shutdown)?;
         tasks.extend(dev::start(&context, cloud, &groups, &shutdown)?);
@@ -105,11 +105,11 @@ impl Hands {
 fn context(
     cache: &Cache,
     environment: &Environment,
-    workload_client: Option<ClientFactory>,
+    workload_wire: Option<WireFactory>,
 ) -> Result<Context, HandsError> {
     let mut settings = Settings::default();
-    if let Some(client) = workload_client {
-        settings.client = client;
+    if let Some(wire) = workload_wire {
+        settings.wire = wire;
     }
     let workloads = Workloads::new(
         environment.network.clone(),

@@ -15,8 +15,9 @@ use http::{Method, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
-use kube::client::Body;
 use serde_json::{Value, json};
+
+use crate::wire::RequestBody;
 
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
@@ -352,7 +353,7 @@ fn status(code: u16, reason: &str) -> Answer {
     answer
 }
 
-impl tower::Service<Request<Body>> for Server {
+impl tower::Service<Request<RequestBody>> for Server {
     type Response = Answer;
     type Error = tower::BoxError;
     type Future = BoxFuture<'static, Result<Answer, tower::BoxError>>;
@@ -361,7 +362,7 @@ impl tower::Service<Request<Body>> for Server {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let server = self.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();

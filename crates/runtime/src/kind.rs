@@ -24,7 +24,7 @@ impl Kind {
     }
 
     /// The kind of a Rust type.
-    pub fn of<K: kube::Resource<DynamicType = ()>>() -> Self {
+    pub fn of<K: kube_core::Resource<DynamicType = ()>>() -> Self {
         Self::new(&K::group(&()), &K::version(&()), &K::kind(&()), &K::plural(&()))
     }
 

@@ -28,5 +28,6 @@ pub mod shutdown;
 mod testing;
 pub mod tls;
 pub mod transport;
+pub mod wire;
 pub mod workload;
 pub mod writer;

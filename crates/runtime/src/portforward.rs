@@ -15,18 +15,22 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{Sink, SinkExt as _, Stream as _, StreamExt as _};
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use http::header::{
+    CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use kube::Client;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf, ReadHalf, WriteHalf};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, error::Error as SocketError};
 
+use crate::client::Client;
 use crate::network::Connection;
 
 const PROTOCOL: &str = "v4.channel.k8s.io";
@@ -37,19 +41,13 @@ const PORTS_LIMIT: usize = 64;
 
 /// Why no stream to the pod came about.
 #[derive(Debug, thiserror::Error)]
-#[error("port-forward to pod {namespace}/{pod}, port {port}: {source}")]
+#[error("port-forward to pod {namespace}/{pod}, port {port}: {reason}")]
 pub struct PortForwardError {
     namespace: String,
     pod: String,
     port: u16,
-    source: Box<kube::Error>,
-}
-
-impl PortForwardError {
-    /// The error of the API server or of the connection to it.
-    pub fn cause(&self) -> &kube::Error {
-        &self.source
-    }
+    /// What the API server says, or the connection to it.
+    reason: String,
 }
 
 /// A byte stream to a port of a pod. Dropping it closes the connection beneath.
@@ -63,23 +61,61 @@ pub struct PortStream {
 }
 
 /// Opens a stream to `port` of a pod. Whether anybody listens there shows when the stream is used.
+///
+/// # Errors
+/// When the API server refuses, does not answer, or answers something else than RFC 6455 wants.
 pub async fn open(
     client: &Client,
     namespace: &str,
     pod: &str,
     port: u16,
 ) -> Result<PortStream, PortForwardError> {
-    let failed = |source: kube::Error| PortForwardError {
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/portforward?ports={port}");
+    let upgraded = upgrade(client, &path).await.map_err(|reason| PortForwardError {
         namespace: namespace.to_owned(),
         pod: pod.to_owned(),
         port,
-        source: Box::new(source),
-    };
-    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/portforward?ports={port}");
-    let request =
-        Request::get(path).body(Vec::new()).map_err(|error| failed(kube::Error::HttpError(error)))?;
-    let connection = client.connect(request).await.map_err(failed)?;
-    Ok(PortStream { socket: connection.into_stream(), pending: Bytes::new(), seen: [false; 2], port })
+        reason,
+    })?;
+    let socket =
+        WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, Some(settings())).await;
+    Ok(PortStream { socket, pending: Bytes::new(), seen: [false; 2], port })
+}
+
+/// The client's half of the opening handshake (RFC 6455, section 4.1).
+async fn upgrade(client: &Client, path: &str) -> Result<Upgraded, String> {
+    let key = generate_key();
+    let mut headers = HeaderMap::new();
+    for (name, value) in [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
+    headers.insert(SEC_WEBSOCKET_KEY, HeaderValue::from_str(&key).map_err(|error| error.to_string())?);
+    let mut response = client.upgrade(path, headers).await.map_err(|error| error.reason())?;
+    agreed(response.headers(), &key)?;
+    hyper::upgrade::on(&mut response).await.map_err(|error| error.to_string())
+}
+
+/// Whether the server's answer is one to the request with `key`, and speaks our protocol.
+fn agreed(headers: &HeaderMap, key: &str) -> Result<(), String> {
+    let said = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (upgrade, accept, protocol) =
+        (said(UPGRADE), said(SEC_WEBSOCKET_ACCEPT), said(SEC_WEBSOCKET_PROTOCOL));
+    if !upgrade.eq_ignore_ascii_case("websocket") {
+        return Err(format!("the server changes to {upgrade:?} instead of websocket"));
+    }
+    if accept != derive_accept_key(key.as_bytes()) {
+        return Err("the server's Sec-WebSocket-Accept answers another request".to_owned());
+    }
+    if protocol != PROTOCOL {
+        return Err(format!("the server speaks {protocol:?} instead of {PROTOCOL}"));
+    }
+    Ok(())
+}
+
+/// Both ends write each message at once and hold no large buffer for the next.
+fn settings() -> WebSocketConfig {
+    WebSocketConfig::default().read_buffer_size(CHUNK_BYTES).write_buffer_size(0)
 }
 
 impl PortStream {
@@ -273,8 +309,8 @@ where
     D: Fn(u16) -> F,
     F: Future<Output = io::Result<Connection>>,
 {
-    let config = WebSocketConfig::default().read_buffer_size(CHUNK_BYTES).write_buffer_size(0);
-    let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+    let socket =
+        WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(settings())).await;
     let (mut sink, stream) = socket.split();
     let mut readers = Vec::new();
     let mut writers = Vec::new();
@@ -473,9 +509,32 @@ mod tests {
     async fn a_request_that_is_no_upgrade_is_refused() {
         let site = Site::new();
         let client = client_of(&site).await;
-        let request = Request::get("/api/v1/namespaces/kube-system/pods/etcd-node-1/portforward?ports=1");
-        let error = client.request_text(request.body(Vec::new()).unwrap()).await.unwrap_err();
+        let path = "/api/v1/namespaces/kube-system/pods/etcd-node-1/portforward?ports=1";
+        let error = client.read(path).await.unwrap_err();
         assert!(error.to_string().contains("upgrade to websocket"), "{error}");
+    }
+
+    #[test]
+    fn an_answer_to_another_request_or_in_another_protocol_is_refused() {
+        let answer = |upgrade, accept: &str, protocol| {
+            let mut headers = HeaderMap::new();
+            headers.insert(UPGRADE, HeaderValue::from_static(upgrade));
+            headers.insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_str(accept).unwrap());
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+            headers
+        };
+        // The example of RFC 6455, section 1.3.
+        let (key, accept) = ("dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(agreed(&answer("WebSocket", accept, PROTOCOL), key), Ok(()));
+        for (headers, complaint) in [
+            (answer("h2c", accept, PROTOCOL), "\"h2c\""),
+            (answer("websocket", "AAAA", PROTOCOL), "another request"),
+            (answer("websocket", accept, "v5.channel.k8s.io"), "v5.channel.k8s.io"),
+            (HeaderMap::new(), "\"\""),
+        ] {
+            let error = agreed(&headers, key).unwrap_err();
+            assert!(error.contains(complaint), "{error}");
+        }
     }
 
     #[test]

@@ -21,16 +21,17 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{Connected, Connection as ConnectionFacts};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use kube::client::Body;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower::{BoxError, Service};
 
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::kubeconfig::Kubeconfig;
 use crate::network::{Connection, SharedNetwork};
 use crate::tls::{self, Identity, TlsError, Trust};
+use crate::wire::RequestBody;
 
 /// How long opening a connection may take, TLS included.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -69,15 +70,14 @@ pub fn client(
     kubeconfig: &Kubeconfig,
     network: &SharedNetwork,
     clock: &Clock,
-) -> Result<kube::Client, TransportError> {
-    let transport = Transport::new(kubeconfig, network, clock)?;
-    Ok(kube::Client::new(transport, kubeconfig.namespace.clone()))
+) -> Result<Client, TransportError> {
+    Ok(Client::new(Transport::new(kubeconfig, network, clock)?, clock.clone()))
 }
 
-/// The service beneath a [`kube::Client`]: takes requests with a bare path, gives them host and credentials, sends them.
+/// The service beneath a [`Client`]: takes requests with a bare path, gives them host and credentials, sends them.
 #[derive(Clone)]
 pub struct Transport {
-    http: legacy::Client<Dialer, Body>,
+    http: legacy::Client<Dialer, RequestBody>,
     shared: Arc<Shared>,
 }
 
@@ -159,7 +159,7 @@ fn authorization(kubeconfig: &Kubeconfig) -> Result<Option<HeaderValue>, Transpo
     Ok(Some(value))
 }
 
-impl Service<Request<Body>> for Transport {
+impl Service<Request<RequestBody>> for Transport {
     type Response = Response<Incoming>;
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Response<Incoming>, BoxError>>;
@@ -168,7 +168,7 @@ impl Service<Request<Body>> for Transport {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
         if let Err(error) = self.shared.address(&mut request) {
             return Box::pin(async move { Err(error.into()) });
         }
@@ -181,7 +181,7 @@ impl Service<Request<Body>> for Transport {
 }
 
 impl Shared {
-    fn address(&self, request: &mut Request<Body>) -> Result<(), http::Error> {
+    fn address(&self, request: &mut Request<RequestBody>) -> Result<(), http::Error> {
         let mut parts = Parts::default();
         let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
         parts.path_and_query = Some(match self.path_prefix.as_str() {
@@ -198,23 +198,21 @@ impl Shared {
     }
 }
 
-/// The pool hides what went wrong one level down, and that is what a user needs to read.
+/// The pool hides what went wrong some levels down, and that is what a user needs to read.
 fn plain_error(error: legacy::Error) -> BoxError {
-    if !error.is_connect() {
-        return Box::new(error);
-    }
     let mut deepest: &dyn std::error::Error = &error;
     while let Some(source) = deepest.source() {
         deepest = source;
     }
     let kind = deepest.downcast_ref::<io::Error>().map_or(io::ErrorKind::Other, io::Error::kind);
-    Box::new(io::Error::new(kind, format!("cannot connect: {deepest}")))
+    let text = if error.is_connect() { format!("cannot connect: {deepest}") } else { deepest.to_string() };
+    Box::new(io::Error::new(kind, text))
 }
 
 /// Sends a request that asks for an upgrade on an HTTP/1.1 connection of its own.
 async fn send_upgrade(
     shared: Arc<Shared>,
-    mut request: Request<Body>,
+    mut request: Request<RequestBody>,
 ) -> Result<Response<Incoming>, BoxError> {
     let stream = shared.upgrade_dialer.clone().open().await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -340,10 +338,12 @@ mod tests {
 
     use hyper::body::Incoming;
     use k8s_openapi::api::core::v1::ConfigMap;
-    use kube::Api;
     use tower::service_fn;
 
     use super::*;
+    use crate::client::{Error, decode};
+    use crate::key::Key;
+    use crate::kind::Kind;
     use crate::kubeconfig::Kubeconfig;
     use crate::serve::Peer;
     use crate::testing::{Answer, Site, json};
@@ -365,13 +365,17 @@ mod tests {
         let site = Site::new();
         let (url, _task) = site.serve("cluster-a:0", protocols, service_fn(describe)).await;
         let config = Kubeconfig::parse(site.kubeconfig(&format!("{url}{suffix}")).as_bytes(), None).unwrap();
-        let client = client(&config, &site.network, &site.clock).unwrap();
-        let maps: Api<ConfigMap> = Api::default_namespaced(client);
-        maps.get("a").await.unwrap().data.unwrap()
+        let map = get_map(&client(&config, &site.network, &site.clock).unwrap()).await.unwrap();
+        map.data.unwrap()
+    }
+
+    async fn get_map(client: &Client) -> Result<ConfigMap, Error> {
+        let body = client.get(&Kind::of::<ConfigMap>(), &Key::new("default", "a")).await?;
+        Ok(decode(&body).unwrap())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_kube_client_speaks_http_2_as_the_user_of_the_kubeconfig() {
+    async fn a_client_speaks_http_2_as_the_user_of_the_kubeconfig() {
         let seen = ask(&[tls::HTTP_2, tls::HTTP_1_1], "").await;
         assert_eq!(seen["user"], "admin");
         assert_eq!(seen["version"], "HTTP/2.0");
@@ -398,12 +402,11 @@ mod tests {
             }
         });
         let config = Kubeconfig::parse(site.kubeconfig("https://cluster-a:6443").as_bytes(), None).unwrap();
-        let maps: Api<ConfigMap> =
-            Api::default_namespaced(client(&config, &site.network, &site.clock).unwrap());
+        let client = client(&config, &site.network, &site.clock).unwrap();
         for _ in 0..3 {
-            maps.get("a").await.unwrap();
+            get_map(&client).await.unwrap();
         }
-        let all = futures::future::join_all((0..10).map(|_| maps.get("a"))).await;
+        let all = futures::future::join_all((0..10).map(|_| get_map(&client))).await;
         assert!(all.iter().all(Result::is_ok));
         assert_eq!(CONNECTIONS.load(Ordering::Relaxed), 1);
     }
@@ -412,9 +415,8 @@ mod tests {
     async fn a_refused_connection_says_so() {
         let site = Site::new();
         let config = Kubeconfig::parse(site.kubeconfig("https://nowhere:1").as_bytes(), None).unwrap();
-        let maps: Api<ConfigMap> =
-            Api::default_namespaced(client(&config, &site.network, &site.clock).unwrap());
-        let error = maps.get("a").await.unwrap_err();
+        let client = client(&config, &site.network, &site.clock).unwrap();
+        let error = get_map(&client).await.unwrap_err();
         assert!(format!("{error:?}").contains("nobody listens"), "{error:?}");
     }
 
@@ -428,10 +430,9 @@ mod tests {
             drop(kept);
         });
         let config = Kubeconfig::parse(site.kubeconfig("https://cluster-a:1").as_bytes(), None).unwrap();
-        let maps: Api<ConfigMap> =
-            Api::default_namespaced(client(&config, &site.network, &site.clock).unwrap());
+        let client = client(&config, &site.network, &site.clock).unwrap();
         let start = site.clock.now();
-        let error = maps.get("a").await.unwrap_err();
+        let error = get_map(&client).await.unwrap_err();
         assert!(format!("{error:?}").contains("no connection after 10 s"), "{error:?}");
         assert!(site.clock.since(start) < Duration::from_secs(11));
     }

@@ -18,6 +18,7 @@ use runtime::entropy::Entropy;
 use runtime::faults::FaultyService;
 use runtime::key::Key;
 use runtime::network;
+use runtime::wire::Wire;
 use serde_json::Value;
 use store::Database;
 use tokio::sync::Notify;
@@ -162,9 +163,8 @@ impl World {
         let (faults, of_workload) = (Arc::new(self.chaos.of_workloads()), clock.clone());
         let settings = HandsSettings {
             filter: Some(Arc::new(self.chaos.clone())),
-            workload_client: Some(Arc::new(move |_, transport, namespace| {
-                let faulty = FaultyService::new(transport, faults.clone(), of_workload.clone());
-                runtime::workload::client_over(faulty, namespace)
+            workload_wire: Some(Arc::new(move |_, transport| {
+                Wire::new(FaultyService::new(transport, faults.clone(), of_workload.clone()))
             })),
         };
         self.hands = Some(Hands::start(client, &self.ground.cloud, &self.environment, settings).await?);

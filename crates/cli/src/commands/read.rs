@@ -49,9 +49,9 @@ pub fn connect(path: &Path) -> Result<(Client, String), CommandError> {
         other => refused(format!("{}: {other}", path.display())),
     })?;
     let clock = Clock::system();
-    let transport = transport::client(&kubeconfig, &network::tcp(), &clock)
+    let client = transport::client(&kubeconfig, &network::tcp(), &clock)
         .map_err(|error| refused(format!("{}: {error}", path.display())))?;
-    Ok((Client::from_transport(transport, clock), kubeconfig.namespace))
+    Ok((client, kubeconfig.namespace))
 }
 
 /// All parts of one cluster.
@@ -113,13 +113,18 @@ async fn referenced(client: &Client, namespace: &str, reference: &Value) -> Resu
 
 /// The version a server prefers for a group.
 async fn preferred_version(client: &Client, group: &str) -> Result<Option<String>, CommandError> {
-    let request = http::Request::get(format!("/apis/{group}")).body(Vec::new());
-    let request = request.map_err(|error| CommandError::user(format!("apiGroup {group:?}: {error}")))?;
-    match client.transport().request::<Value>(request).await {
-        Ok(found) => Ok(found["preferredVersion"]["version"].as_str().map(str::to_owned)),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
-        Err(error) => Err(unreadable(&error)),
-    }
+    let path = format!("/apis/{group}");
+    let body = match client.read(&path).await {
+        Ok(body) => body,
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(Error::Request { reason, .. }) => {
+            return Err(CommandError::user(format!("apiGroup {group:?}: {reason}")));
+        }
+        Err(error) => return Err(unreadable(&error)),
+    };
+    let found: Value = serde_json::from_slice(&body)
+        .map_err(|error| unreadable(&format!("get {path}: the answer cannot be read: {error}")))?;
+    Ok(found["preferredVersion"]["version"].as_str().map(str::to_owned))
 }
 
 async fn owned(

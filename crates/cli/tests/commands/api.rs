@@ -26,8 +26,7 @@ impl Api {
     pub fn connect(kubeconfig: &Path) -> Self {
         let kubeconfig = Kubeconfig::load(kubeconfig, None).unwrap();
         let clock = Clock::system();
-        let transport = transport::client(&kubeconfig, &network::tcp(), &clock).unwrap();
-        Self { client: Client::from_transport(transport, clock) }
+        Self { client: transport::client(&kubeconfig, &network::tcp(), &clock).unwrap() }
     }
 
     /// Applies all documents of a YAML text.

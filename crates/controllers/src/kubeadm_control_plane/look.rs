@@ -114,7 +114,7 @@ fn kubeconfig(cx: &Context, cluster: &Key, server: &str, seen: &Observed) -> Res
 /// One object of a workload cluster, read live.
 async fn read<K>(cx: &Context, cluster: &Key, key: &Key) -> Looked<K>
 where
-    K: kube::Resource<DynamicType = ()> + DeserializeOwned,
+    K: kube_core::Resource<DynamicType = ()> + DeserializeOwned,
 {
     let client = match workload::client(cx, cluster) {
         Ok(client) => client,

@@ -17,7 +17,7 @@ use decide::kubeadm_control_plane::{MANAGER, Need, Observed, Waiting};
 use decide::owners;
 use decide::plan::Plan;
 use k8s_openapi::api::core::v1::{Node, Secret};
-use kube::Resource as _;
+use kube_core::Resource as _;
 use runtime::cache::Store;
 use runtime::key::Key;
 use runtime::queue::{Priority, Queue};

@@ -26,7 +26,7 @@ use crate::table;
 pub fn pods() -> WatchSpec<Pod> {
     WatchSpec {
         name: "control-plane-pods",
-        api: |client| kube::Api::namespaced(client, kubeadm::naming::NAMESPACE),
+        namespace: kubeadm::naming::NAMESPACE,
         labels: "tier=control-plane",
         // Health is all in the status.
         trim: |pod| pod.spec = None,

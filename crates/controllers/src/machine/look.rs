@@ -126,7 +126,7 @@ async fn refused_evictions(
 }
 
 /// Why an eviction was refused, with everything that the API server has to say about it.
-fn words(status: &kube::core::Status) -> String {
+fn words(status: &kube_core::Status) -> String {
     let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
     if status.code == 403 && causes.iter().any(|cause| cause.reason == NAMESPACE_TERMINATING) {
         return "Cannot evict pod from terminating namespace: unable to create eviction \
@@ -181,7 +181,7 @@ struct Page<K> {
 /// All objects of a kind, page by page.
 async fn list<K>(client: &Client, selectors: &[(&str, &str)]) -> Result<Vec<K>, Error>
 where
-    K: kube::Resource<DynamicType = ()> + DeserializeOwned,
+    K: kube_core::Resource<DynamicType = ()> + DeserializeOwned,
 {
     let kind = Kind::of::<K>();
     let everywhere = Key::new("", "");

@@ -3,7 +3,7 @@
 use api::core::{Machine, MachineDeployment, MachineSet};
 use api::labels;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::Resource;
+use kube_core::Resource;
 
 use super::ClusterPlan;
 use super::observed::{Observed, is_control_plane};

@@ -4,14 +4,14 @@
 //! on where it stopped; a version that the server no longer has leads to a new list. Failures wait, longer each time.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
-use kube::client::Body;
-use kube::core::Status;
+use kube_core::Status;
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
@@ -24,6 +24,10 @@ use crate::faults::{EventFate, WatchFilter};
 use crate::key::Key;
 use crate::kind::Kind;
 use crate::shutdown::Shutdown;
+use crate::wire::Body;
+
+/// Called when a watch failed.
+pub(crate) type Interrupted = Arc<dyn Fn() + Send + Sync>;
 
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -37,24 +41,42 @@ const SILENCE_SLACK: Duration = Duration::from_secs(30);
 const WATCH_TIME_JITTER: f64 = 0.5;
 const PAGE_SIZE: &str = "500";
 
-/// What all feeds of a cache share.
+/// What all feeds of one server share.
 #[derive(Clone)]
-pub(super) struct Surroundings {
+pub(crate) struct Surroundings {
     pub client: Client,
     pub clock: Clock,
     pub entropy: Entropy,
     pub filter: Option<Arc<dyn WatchFilter>>,
     /// How long the server is asked to keep one watch open. None where the connection cannot die unnoticed.
     pub watch_time: Option<Duration>,
+    /// Which of many servers this is; empty for the one that this process manages.
+    pub server: String,
+    /// Whether the server may be asked to begin a watch with all objects. Those of old take no notice, and then a list would
+    /// never end.
+    pub streams_lists: bool,
+    /// Told of each interruption; where nobody is, the log is.
+    pub interrupted: Option<Interrupted>,
+}
+
+/// Which objects of a kind a feed asks for.
+#[derive(Clone, Default)]
+pub(crate) struct Scope {
+    /// Those of one namespace; empty for all.
+    pub namespace: &'static str,
+    /// Those that this label selector matches, where all stores agree on it.
+    pub labels: Option<String>,
 }
 
 /// The stores that one watch feeds: more than one where a kind is held both by type and as JSON.
-pub(super) struct Feed {
+pub(crate) struct Feed {
     kind: Arc<Kind>,
-    /// Only objects with this label are asked for, where all stores agree on it.
-    label: RwLock<Option<String>>,
+    collection: Key,
+    labels: RwLock<Option<String>>,
     stores: RwLock<Vec<Arc<dyn AnyStore>>>,
     joined: Notify,
+    /// The newest version that any watch told.
+    highest: AtomicU64,
 }
 
 /// How a stretch of watching ended.
@@ -78,8 +100,6 @@ struct Progress {
     /// The version to go on from; none before the first list.
     version: Option<u64>,
     streams_lists: bool,
-    /// The newest version that any watch told.
-    highest: u64,
     failures: u32,
     waits: Stream,
     /// When the current stretch began, and whether it brought anything.
@@ -88,15 +108,22 @@ struct Progress {
 }
 
 impl Feed {
-    pub(super) fn new(kind: Arc<Kind>, label: Option<String>, store: Arc<dyn AnyStore>) -> Self {
-        Self { kind, label: RwLock::new(label), stores: RwLock::new(vec![store]), joined: Notify::new() }
+    pub(crate) fn new(kind: Arc<Kind>, scope: Scope, store: Arc<dyn AnyStore>) -> Self {
+        Self {
+            kind,
+            collection: Key::new(scope.namespace, ""),
+            labels: RwLock::new(scope.labels),
+            stores: RwLock::new(vec![store]),
+            joined: Notify::new(),
+            highest: AtomicU64::new(0),
+        }
     }
 
     /// Adds a store; it is filled by a list that starts at once.
-    pub(super) fn join(&self, store: Arc<dyn AnyStore>, label: Option<&str>) {
-        if self.label().as_deref() != label {
+    pub(super) fn join(&self, store: Arc<dyn AnyStore>, labels: Option<&str>) {
+        if self.labels().as_deref() != labels {
             // Each store leaves out what it does not want.
-            *self.label.write().unwrap_or_else(PoisonError::into_inner) = None;
+            *self.labels.write().unwrap_or_else(PoisonError::into_inner) = None;
         }
         self.stores.write().unwrap_or_else(PoisonError::into_inner).push(store);
         self.joined.notify_one();
@@ -119,8 +146,8 @@ impl Feed {
         }
     }
 
-    fn label(&self) -> Option<String> {
-        self.label.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn labels(&self) -> Option<String> {
+        self.labels.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn stores(&self) -> Vec<Arc<dyn AnyStore>> {
@@ -129,24 +156,32 @@ impl Feed {
 
     /// Feeds until `shutdown`.
     pub(super) async fn run(self: Arc<Self>, around: Surroundings, shutdown: Shutdown) {
-        let waits = around.entropy.stream("watch", &self.kind.resource());
-        let began = around.clock.now();
+        tokio::select! {
+            biased;
+            () = shutdown.requested() => {}
+            () = self.follow(&around) => {}
+        }
+    }
+
+    /// Feeds until dropped. May be called again, with another way to the server: begins with a list.
+    pub(crate) async fn follow(&self, around: &Surroundings) {
         let mut progress = Progress {
             version: None,
-            streams_lists: true,
-            highest: 0,
+            streams_lists: around.streams_lists,
             failures: 0,
-            waits,
-            began,
+            waits: around.entropy.stream("watch", &self.described(around)),
+            began: around.clock.now(),
             moved: false,
         };
         loop {
-            tokio::select! {
-                biased;
-                () = shutdown.requested() => return,
-                () = self.stretch(&around, &mut progress) => {}
-            }
+            self.stretch(around, &mut progress).await;
         }
+    }
+
+    /// What is watched, and where.
+    fn described(&self, around: &Surroundings) -> String {
+        let resource = self.kind.resource();
+        if around.server.is_empty() { resource } else { format!("{resource} of {}", around.server) }
     }
 
     /// One list or watch, and the wait after it where it failed.
@@ -174,7 +209,8 @@ impl Feed {
             Ended::Rewound => {
                 warn!(kind = %self.kind, "the server's versions went backwards; reading everything anew");
                 self.stores().iter().for_each(|store| store.rewind());
-                (progress.version, progress.highest) = (None, 0);
+                progress.version = None;
+                self.highest.store(0, Relaxed);
                 None
             }
             Ended::Closed if progress.version.is_none() => Some("the list was cut short".to_owned()),
@@ -188,10 +224,14 @@ impl Feed {
         let wait = FIRST_WAIT.saturating_mul(1 << progress.failures.min(16)).min(LONGEST_WAIT);
         let wait = progress.waits.jitter(wait, WAIT_JITTER);
         progress.failures += 1;
-        if progress.failures == 1 {
-            debug!(kind = %self.kind, reason, ?wait, "watch interrupted");
-        } else {
-            warn!(kind = %self.kind, reason, ?wait, failures = progress.failures, "watch keeps failing");
+        let watch = self.described(around);
+        match &around.interrupted {
+            Some(tell) => {
+                debug!(watch, reason, ?wait, failures = progress.failures, "watch interrupted");
+                tell();
+            }
+            None if progress.failures == 1 => debug!(watch, reason, ?wait, "watch interrupted"),
+            None => warn!(watch, reason, ?wait, failures = progress.failures, "watch keeps failing"),
         }
         around.clock.sleep(wait).await;
     }
@@ -204,9 +244,9 @@ impl Feed {
     async fn attempt(&self, around: &Surroundings, progress: &mut Progress) -> Ended {
         if progress.version.is_none() && !progress.streams_lists {
             return match self.list_in_pages(around).await {
-                Ok(version) if version < progress.highest => Ended::Rewound,
+                Ok(version) if version < self.highest.load(Relaxed) => Ended::Rewound,
                 Ok(version) => {
-                    progress.highest = version;
+                    self.highest.store(version, Relaxed);
                     progress.version = Some(version);
                     progress.moved = true;
                     Ended::Closed
@@ -236,7 +276,7 @@ impl Feed {
         // Each watch lasts another time, or all would be renewed in the same second.
         let time = around.watch_time.map(|time| progress.waits.jitter(time, WATCH_TIME_JITTER));
         let seconds = time.map(|time| time.as_secs().to_string());
-        let label = self.label();
+        let labels = self.labels();
         let mut query = vec![("watch", "true"), ("allowWatchBookmarks", "true")];
         if progress.version.is_none() {
             query.extend([("sendInitialEvents", "true"), ("resourceVersionMatch", "NotOlderThan")]);
@@ -246,11 +286,10 @@ impl Feed {
         if let Some(seconds) = &seconds {
             query.push(("timeoutSeconds", seconds));
         }
-        if let Some(label) = &label {
-            query.push(("labelSelector", label));
+        if let Some(labels) = &labels {
+            query.push(("labelSelector", labels));
         }
-        let everywhere = Key::cluster_scoped("");
-        let mut call = Call::new(Verb::Watch, &self.kind, &everywhere);
+        let mut call = Call::new(Verb::Watch, &self.kind, &self.collection);
         call.query = &query;
         around.client.open(call).await
     }
@@ -258,8 +297,7 @@ impl Feed {
     async fn list_in_pages(&self, around: &Surroundings) -> Result<u64, Error> {
         let stores = self.stores();
         stores.iter().for_each(|store| store.begin_list());
-        let everywhere = Key::cluster_scoped("");
-        let label = self.label();
+        let labels = self.labels();
         let mut listed = BTreeSet::new();
         let mut token = String::new();
         loop {
@@ -267,10 +305,10 @@ impl Feed {
             if !token.is_empty() {
                 query.push(("continue", token.as_str()));
             }
-            if let Some(label) = &label {
-                query.push(("labelSelector", label));
+            if let Some(labels) = &labels {
+                query.push(("labelSelector", labels));
             }
-            let mut call = Call::new(Verb::List, &self.kind, &everywhere);
+            let mut call = Call::new(Verb::List, &self.kind, &self.collection);
             call.query = &query;
             let body = around.client.call(call).await?;
             let unreadable = |source| Error::Unreadable { verb: "list", what: self.kind.resource(), source };
@@ -439,17 +477,18 @@ impl Follower<'_> {
         };
         self.progress.moved = true;
         self.progress.failures = 0;
-        if version < self.progress.highest {
+        if version < self.feed.highest.load(Relaxed) {
             return Err(Ended::Rewound);
         }
-        (self.progress.version, self.progress.highest) = (Some(version), version);
+        self.progress.version = Some(version);
+        self.feed.highest.store(version, Relaxed);
         self.stores.iter().for_each(|store| store.finish_list(version, &listed));
         Ok(())
     }
 
     fn moved_to(&mut self, version: u64) {
         self.progress.version = self.progress.version.max(Some(version));
-        self.progress.highest = self.progress.highest.max(version);
+        self.feed.highest.fetch_max(version, Relaxed);
         self.progress.failures = 0;
     }
 }

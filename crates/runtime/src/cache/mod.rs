@@ -25,8 +25,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use self::feed::{Feed, Surroundings};
-use self::store::{IndexFunction, Origin, Traits};
+use self::store::{IndexFunction, Origin};
 use crate::client::{Client, Error};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -37,21 +36,22 @@ use crate::queue::{Priority, Queue};
 use crate::shutdown::Shutdown;
 
 pub(crate) use decode::Header;
+pub(crate) use feed::{Feed, Scope, Surroundings};
 pub use object::Object;
 pub use store::Store;
-pub(crate) use store::{BeforeApply, Digest};
+pub(crate) use store::{AnyStore, BeforeApply, Digest, Traits};
 
 /// How long a server is asked to keep one watch open, unless told otherwise.
 const WATCH_TIME: Duration = Duration::from_secs(300);
 
 /// A kind with a Rust type.
 pub trait Typed:
-    kube::Resource<DynamicType = ()> + DeserializeOwned + Serialize + Send + Sync + 'static
+    kube_core::Resource<DynamicType = ()> + DeserializeOwned + Serialize + Send + Sync + 'static
 {
 }
 
 impl<K> Typed for K where
-    K: kube::Resource<DynamicType = ()> + DeserializeOwned + Serialize + Send + Sync + 'static
+    K: kube_core::Resource<DynamicType = ()> + DeserializeOwned + Serialize + Send + Sync + 'static
 {
 }
 
@@ -135,19 +135,19 @@ impl CacheBuilder {
         let options =
             options(KindOptions { indexes: Vec::new(), trim: None, label: None, managers: |_| true });
         let kind = Arc::new(Kind::of::<K>());
-        let label = options.label.clone();
+        let scope = Scope { labels: options.label.clone(), ..Scope::default() };
         let store = Store::new(
             Arc::clone(&kind),
             Traits {
                 decode: |_, text| serde_json::from_str::<K>(text),
-                encode: |object| encode_typed(object),
+                encode: Some(|object| encode_typed(object)),
                 trim: options.trim,
                 label: options.label,
                 managers: options.managers,
                 indexes: options.indexes,
             },
         );
-        let feed = Feed::new(Arc::clone(&kind), label, Arc::new(store.clone()));
+        let feed = Feed::new(Arc::clone(&kind), scope, Arc::new(store.clone()));
         self.registry.feeds.insert(kind, Arc::new(feed));
         self.registry.waits.push(wait_for(&store));
         self.registry.typed.insert(TypeId::of::<K>(), Arc::new(store));
@@ -194,7 +194,16 @@ impl CacheBuilder {
 impl Cache {
     /// Begins to declare a cache over `client`.
     pub fn builder(client: Client, clock: Clock, entropy: Entropy) -> CacheBuilder {
-        let around = Surroundings { client, clock, entropy, filter: None, watch_time: Some(WATCH_TIME) };
+        let around = Surroundings {
+            client,
+            clock,
+            entropy,
+            filter: None,
+            watch_time: Some(WATCH_TIME),
+            server: String::new(),
+            streams_lists: true,
+            interrupted: None,
+        };
         CacheBuilder { around, registry: Registry::default(), dynamic_managers: |_| true }
     }
 
@@ -238,7 +247,7 @@ impl Cache {
         let kind = Arc::new(self.shared.around.client.discover(wanted).await?);
         let traits = Traits {
             decode: decode_object,
-            encode: |object| object.value().clone(),
+            encode: Some(|object| object.value().clone()),
             trim: None,
             label: None,
             managers: self.shared.dynamic_managers,
@@ -255,7 +264,7 @@ impl Cache {
         match registry.feeds.get(&kind) {
             Some(feed) => feed.join(Arc::new(store.clone()), None),
             None => {
-                let feed = Arc::new(Feed::new(Arc::clone(&kind), None, Arc::new(store.clone())));
+                let feed = Arc::new(Feed::new(Arc::clone(&kind), Scope::default(), Arc::new(store.clone())));
                 registry.feeds.insert(kind, Arc::clone(&feed));
                 tokio::spawn(feed.run(self.shared.around.clone(), self.shared.shutdown.clone()));
             }

@@ -33,13 +33,14 @@ const GRAVES_KEPT: usize = 64;
 /// The digest of an apply: manager, subresource and body.
 pub(crate) type Digest = [u8; 16];
 
-pub(super) type IndexFunction<K> = Arc<dyn Fn(&K) -> Vec<String> + Send + Sync>;
+pub(crate) type IndexFunction<K> = Arc<dyn Fn(&K) -> Vec<String> + Send + Sync>;
 type Listener<K> = Arc<dyn Fn(Option<&K>, Option<&K>, Priority) + Send + Sync>;
 
 /// How a store decodes and what it keeps.
-pub(super) struct Traits<K> {
+pub(crate) struct Traits<K> {
     pub decode: fn(&Kind, &str) -> Result<K, serde_json::Error>,
-    pub encode: fn(&K) -> Value,
+    /// Needed to judge applies; without it, none is judged.
+    pub encode: Option<fn(&K) -> Value>,
     /// Drops what nobody reads, to save memory.
     pub trim: Option<fn(&mut K)>,
     /// Objects without this label are left out.
@@ -87,6 +88,8 @@ struct Entry<K> {
     applied: Box<[Applied]>,
     /// Applies that are known to change nothing on this version.
     unchanged: Vec<Digest>,
+    /// Whether its version can be compared with those that come.
+    is_settled: bool,
 }
 
 struct Index<K> {
@@ -97,7 +100,7 @@ struct Index<K> {
 
 /// Where a version of an object comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(crate) enum Origin {
     /// A watch event in order.
     Watch,
     /// Part of a list, streamed or not, in no order of versions.
@@ -126,7 +129,7 @@ pub(crate) enum BeforeApply<K> {
 }
 
 /// A store whose type is not known to the caller.
-pub(super) trait AnyStore: Send + Sync {
+pub(crate) trait AnyStore: Send + Sync {
     /// Takes the object that `text` holds, if it is news. `header` was read from `text`.
     fn absorb<'a>(&self, header: &Header<'a>, text: &'a str, origin: Origin)
     -> Result<(), serde_json::Error>;
@@ -138,11 +141,13 @@ pub(super) trait AnyStore: Send + Sync {
     fn begin_list(&self);
     /// The server's versions have gone backwards: what is held counts as older than anything.
     fn rewind(&self);
+    /// The next list may come from another server than the last: whatever is not the very version that is held is news.
+    fn unsettle(&self);
     fn finish_list(&self, version: u64, listed: &BTreeSet<Key>);
 }
 
 impl<K: Send + Sync + 'static> Store<K> {
-    pub(super) fn new(kind: Arc<Kind>, traits: Traits<K>) -> Self {
+    pub(crate) fn new(kind: Arc<Kind>, traits: Traits<K>) -> Self {
         let indexes = traits
             .indexes
             .iter()
@@ -285,6 +290,9 @@ impl<K: Send + Sync + 'static> Store<K> {
         subresource: &str,
         digest: &Digest,
     ) -> BeforeApply<K> {
+        let Some(encode) = self.inner.traits.encode else {
+            return BeforeApply::Unknown;
+        };
         let (object, version, applied) = {
             let state = self.read();
             let Some(entry) = state.objects.get(key) else {
@@ -300,7 +308,7 @@ impl<K: Send + Sync + 'static> Store<K> {
             };
             (Arc::clone(&entry.object), entry.version, own.clone())
         };
-        let mut live = (self.inner.traits.encode)(&object);
+        let mut live = encode(&object);
         let Ok(fields) = serde_json::from_str::<Value>(&applied.fields) else {
             return BeforeApply::Unknown;
         };
@@ -382,6 +390,7 @@ impl<K: Send + Sync + 'static> Store<K> {
             version: header.version(),
             applied: header.applied(traits.managers),
             unchanged: Vec::new(),
+            is_settled: true,
         })
     }
 
@@ -478,15 +487,22 @@ impl<K: Send + Sync + 'static> AnyStore for Store<K> {
         state.objects.values_mut().for_each(|entry| entry.version = 0);
     }
 
+    fn unsettle(&self) {
+        self.write().objects.values_mut().for_each(|entry| entry.is_settled = false);
+    }
+
     fn finish_list(&self, version: u64, listed: &BTreeSet<Key>) {
         let vanished: Vec<Entry<K>> = {
             let mut state = self.write();
             let keys: Vec<(Key, Box<str>)> = state
                 .objects
                 .iter()
-                .filter(|(key, entry)| entry.version <= version && !listed.contains(*key))
+                .filter(|(key, entry)| {
+                    !listed.contains(*key) && (entry.version <= version || !entry.is_settled)
+                })
                 .map(|(key, entry)| (key.clone(), entry.uid.clone()))
                 .collect();
+            state.objects.values_mut().for_each(|entry| entry.is_settled = true);
             state.progress = state.progress.max(version);
             state.deleted.retain(|_, before_list| !*before_list);
             keys.iter().filter_map(|(key, uid)| state.take(key, uid)).collect()
@@ -506,6 +522,7 @@ impl<K> State<K> {
             return false;
         }
         match self.objects.get(key) {
+            Some(entry) if !entry.is_settled => version != entry.version || *uid != *entry.uid,
             Some(entry) => version > entry.version,
             // Nothing there though the watch is past this version: it was deleted since.
             None => matches!(origin, Origin::List | Origin::Watch) || version > self.progress,

@@ -271,7 +271,7 @@ async fn a_kind_may_be_held_both_ways() {
     let kind = Arc::new(Kind::of::<ConfigMap>());
     let traits = Traits {
         decode: decode_object,
-        encode: |object: &Object| object.value().clone(),
+        encode: Some(|object: &Object| object.value().clone()),
         trim: None,
         label: None,
         managers: |_| true,

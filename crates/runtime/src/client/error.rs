@@ -1,6 +1,6 @@
 //! What can come of a request other than an answer.
 
-use kube::core::Status;
+use kube_core::Status;
 
 use crate::key::Key;
 use crate::kind::Kind;
@@ -113,6 +113,16 @@ impl Error {
             Self::NoAnswer { .. } | Self::Unreadable { .. } => true,
             Self::Refused { status, .. } => status.code >= 500,
             _ => false,
+        }
+    }
+
+    /// What the server or the way to it says, without what was asked for: for callers that say that themselves.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Refused { status, .. } => status.to_string(),
+            Self::NoAnswer { reason, .. } | Self::Request { reason, .. } => reason.clone(),
+            Self::Unreadable { source, .. } => source.to_string(),
+            other => other.to_string(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Requests to an API server, as bytes in and bytes out.
 //!
-//! The transport is a `tower` service, so that an API server in the same process is reached without a socket and a
-//! rehearsal can put faults between the two (see [`crate::faults`]). Answers stay bytes here: the cache decodes each of
+//! Beneath is a `tower` service (see [`crate::wire`]), so that an API server in the same process is reached without a socket
+//! and a rehearsal can put faults between the two (see [`crate::faults`]). Answers stay bytes here: the cache decodes each of
 //! them once, for itself and the caller alike.
 //!
 //! Deliberately absent: retries. Whoever asked knows whether asking again is right; reconciles are retried as a whole.
@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use kube::client::Body;
-use kube::core::Status;
+use kube_core::Status;
 use machinery::gvk::GroupVersionKind;
 
 use crate::clock::Clock;
 use crate::key::Key;
 use crate::kind::Kind;
+use crate::wire::{Body, RequestBody, Wire};
 
 pub use error::Error;
 pub(crate) use error::what;
@@ -133,36 +133,35 @@ impl<'a> Call<'a> {
     }
 }
 
-/// A client that counts what it asks. Clones share the transport and the counts.
+/// A client that counts what it asks. Clones share the way to the server and the counts.
 #[derive(Clone)]
 pub struct Client {
-    transport: kube::Client,
+    wire: Wire,
     metrics: Arc<Metrics>,
     clock: Clock,
 }
 
 impl Client {
     /// A client over any service that answers Kubernetes requests: an API server in this process, or one behind a fault
-    /// layer. Call it inside a runtime: the service is driven by a task.
+    /// layer.
     pub fn new<S, B>(service: S, clock: Clock) -> Self
     where
-        S: tower::Service<http::Request<Body>, Response = http::Response<B>> + Send + 'static,
+        S: tower::Service<http::Request<RequestBody>, Response = http::Response<B>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
         S::Future: Send + 'static,
         S::Error: Into<tower::BoxError>,
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<tower::BoxError>,
     {
-        Self::from_transport(kube::Client::new(service, "default"), clock)
+        Self::over(Wire::new(service), clock)
     }
 
-    /// A client over a transport that is set up already.
-    pub fn from_transport(transport: kube::Client, clock: Clock) -> Self {
-        Self { transport, metrics: Arc::default(), clock }
-    }
-
-    /// The transport, for what this client does not offer (upgraded streams). Such requests are not counted.
-    pub fn transport(&self) -> &kube::Client {
-        &self.transport
+    /// A client over a way that there is already.
+    pub fn over(wire: Wire, clock: Clock) -> Self {
+        Self { wire, metrics: Arc::default(), clock }
     }
 
     /// What was asked so far.
@@ -175,7 +174,7 @@ impl Client {
         let started = self.clock.now();
         let result = match tokio::time::timeout(ANSWER_TIMEOUT, self.exchange(&call)).await {
             Ok(result) => result,
-            Err(_) => Err(no_answer(&call, format!("nothing came within {ANSWER_TIMEOUT:?}"))),
+            Err(_) => Err(Subject::Call(&call).no_answer(too_late())),
         };
         let (failed, conflict) = (result.is_err(), result.as_ref().is_err_and(Error::is_conflict));
         self.metrics.record(call.verb, &addressed(&call), self.clock.since(started), failed, conflict);
@@ -187,9 +186,9 @@ impl Client {
         let started = self.clock.now();
         let result = match tokio::time::timeout(ANSWER_TIMEOUT, self.send(&call)).await {
             Ok(Ok(response)) if response.status().is_success() => Ok(response.into_body()),
-            Ok(Ok(response)) => Err(refusal(&call, response).await),
+            Ok(Ok(response)) => Err(refusal(&Subject::Call(&call), response).await),
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(no_answer(&call, format!("nothing came within {ANSWER_TIMEOUT:?}"))),
+            Err(_) => Err(Subject::Call(&call).no_answer(too_late())),
         };
         self.metrics.record(call.verb, &addressed(&call), self.clock.since(started), result.is_err(), false);
         result
@@ -213,21 +212,12 @@ impl Client {
             kind: String,
         }
         let root = if wanted.group.is_empty() { "/api/" } else { "/apis/" };
-        // The plural is what is asked for; the path of the group stands in for the path of a collection.
-        let discovery = Kind::new(&wanted.group, &wanted.version, "APIResourceList", "");
-        let key = Key::cluster_scoped("");
-        let call = Call::new(Verb::Get, &discovery, &key);
-        let request = http::Request::get(format!("{root}{}", wanted.api_version()))
-            .header(http::header::ACCEPT, "application/json")
-            .body(Body::empty())
-            .map_err(|error| cannot_ask(&call, error.to_string()))?;
-        let response =
-            self.transport.send(request).await.map_err(|error| no_answer(&call, unsent(&error)))?;
-        let body = match answer(&call, response).await {
+        let path = format!("{root}{}", wanted.api_version());
+        let body = match self.read(&path).await {
             Err(error) if error.is_not_found() => return Err(Error::UnknownKind(wanted.to_string())),
             other => other?,
         };
-        let list: Resources = decode(&body).map_err(|source| unreadable(&call, source))?;
+        let list: Resources = decode(&body).map_err(|source| Subject::Path(&path).unreadable(source))?;
         list.resources
             .into_iter()
             .find(|resource| resource.kind == wanted.kind && !resource.name.contains('/'))
@@ -235,12 +225,50 @@ impl Client {
             .ok_or_else(|| Error::UnknownKind(wanted.to_string()))
     }
 
+    /// What the server says at `path`, which is no object: its root page, what it serves. Not counted.
+    ///
+    /// # Errors
+    /// When it refuses or does not answer.
+    pub async fn read(&self, path: &str) -> Result<Bytes, Error> {
+        let subject = Subject::Path(path);
+        let request = http::Request::get(path)
+            .header(http::header::ACCEPT, "application/json")
+            .body(RequestBody::default())
+            .map_err(|error| subject.cannot_ask(error.to_string()))?;
+        let exchange = async { answer(&subject, self.carry(&subject, request).await?).await };
+        match tokio::time::timeout(ANSWER_TIMEOUT, exchange).await {
+            Ok(result) => result,
+            Err(_) => Err(subject.no_answer(too_late())),
+        }
+    }
+
+    /// Asks at `path` for another protocol on this connection; gives the answer that agrees to it. Not counted.
+    pub(crate) async fn upgrade(
+        &self,
+        path: &str,
+        headers: http::HeaderMap,
+    ) -> Result<http::Response<Body>, Error> {
+        let subject = Subject::Path(path);
+        let request = http::Request::get(path).body(RequestBody::default());
+        let mut request = request.map_err(|error| subject.cannot_ask(error.to_string()))?;
+        request.headers_mut().extend(headers);
+        let response = self.carry(&subject, request).await?;
+        match response.status() {
+            http::StatusCode::SWITCHING_PROTOCOLS => Ok(response),
+            status if status.is_success() => {
+                Err(subject.no_answer(format!("{status} instead of an upgrade")))
+            }
+            _ => Err(refusal(&subject, response).await),
+        }
+    }
+
     async fn exchange(&self, call: &Call<'_>) -> Result<Bytes, Error> {
         let response = self.send(call).await?;
-        answer(call, response).await
+        answer(&Subject::Call(call), response).await
     }
 
     async fn send(&self, call: &Call<'_>) -> Result<http::Response<Body>, Error> {
+        let subject = Subject::Call(call);
         let mut request = http::Request::builder()
             .method(call.verb.method())
             .uri(target(call)?)
@@ -249,10 +277,57 @@ impl Client {
             request = request.header(http::header::CONTENT_TYPE, call.verb.content_type());
         }
         let request = request
-            .body(Body::from(call.body.clone()))
-            .map_err(|error| cannot_ask(call, error.to_string()))?;
-        self.transport.send(request).await.map_err(|error| no_answer(call, unsent(&error)))
+            .body(RequestBody::new(call.body.clone()))
+            .map_err(|error| subject.cannot_ask(error.to_string()))?;
+        self.carry(&subject, request).await
     }
+
+    async fn carry(
+        &self,
+        subject: &Subject<'_>,
+        request: http::Request<RequestBody>,
+    ) -> Result<http::Response<Body>, Error> {
+        self.wire.send(request).await.map_err(|error| subject.no_answer(error.to_string()))
+    }
+}
+
+/// What a request is about, for errors.
+enum Subject<'a> {
+    Call(&'a Call<'a>),
+    /// A path that is read and is no object.
+    Path(&'a str),
+}
+
+impl Subject<'_> {
+    fn verb(&self) -> &'static str {
+        match self {
+            Self::Call(call) => call.verb.name(),
+            Self::Path(_) => Verb::Get.name(),
+        }
+    }
+
+    fn what(&self) -> String {
+        match self {
+            Self::Call(call) => what(call.kind, call.key),
+            Self::Path(path) => (*path).to_owned(),
+        }
+    }
+
+    fn no_answer(&self, reason: String) -> Error {
+        Error::NoAnswer { verb: self.verb(), what: self.what(), reason }
+    }
+
+    fn cannot_ask(&self, reason: String) -> Error {
+        Error::Request { verb: self.verb(), what: self.what(), reason }
+    }
+
+    fn unreadable(&self, source: serde_json::Error) -> Error {
+        Error::Unreadable { verb: self.verb(), what: self.what(), source }
+    }
+}
+
+fn too_late() -> String {
+    format!("nothing came within {ANSWER_TIMEOUT:?}")
 }
 
 /// What requests are counted by: `plural.group`, or `plural.group/subresource`.
@@ -265,29 +340,29 @@ fn addressed(call: &Call<'_>) -> String {
     addressed
 }
 
-async fn answer(call: &Call<'_>, response: http::Response<Body>) -> Result<Bytes, Error> {
+async fn answer(subject: &Subject<'_>, response: http::Response<Body>) -> Result<Bytes, Error> {
     if !response.status().is_success() {
-        return Err(refusal(call, response).await);
+        return Err(refusal(subject, response).await);
     }
     match response.into_body().collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) => Err(no_answer(call, error.to_string())),
+        Err(error) => Err(subject.no_answer(error.to_string())),
     }
 }
 
 /// Reads the Status of a refusal; where the body is none (a proxy, a plain 404), makes one from the code.
-async fn refusal(call: &Call<'_>, response: http::Response<Body>) -> Error {
+async fn refusal(subject: &Subject<'_>, response: http::Response<Body>) -> Error {
     let code = response.status().as_u16();
     let body = match response.into_body().collect().await {
         Ok(collected) => collected.to_bytes(),
-        Err(error) => return no_answer(call, error.to_string()),
+        Err(error) => return subject.no_answer(error.to_string()),
     };
     let mut status = decode::<Status>(&body).unwrap_or_else(|_| {
         let text: String = String::from_utf8_lossy(&body).trim().chars().take(200).collect();
         Status::failure(&text, "")
     });
     status.code = code;
-    Error::Refused { verb: call.verb.name(), what: what(call.kind, call.key), status: Box::new(status) }
+    Error::Refused { verb: subject.verb(), what: subject.what(), status: Box::new(status) }
 }
 
 /// Path and query of a request.
@@ -297,12 +372,12 @@ fn target(call: &Call<'_>) -> Result<String, Error> {
     let on_one = !matches!(call.verb, Verb::Create | Verb::List | Verb::Watch);
     for part in [namespace, if on_one { name } else { "" }, call.subresource] {
         if part.contains(['/', '%', '?', '#']) || part == "." || part == ".." {
-            return Err(cannot_ask(call, format!("{part:?} cannot stand in a path")));
+            return Err(Subject::Call(call).cannot_ask(format!("{part:?} cannot stand in a path")));
         }
     }
     if on_one {
         if name.is_empty() {
-            return Err(cannot_ask(call, "the name is empty".to_owned()));
+            return Err(Subject::Call(call).cannot_ask("the name is empty".to_owned()));
         }
         target.push('/');
         target.push_str(name);
@@ -330,26 +405,6 @@ fn push_encoded(target: &mut String, value: &str) {
             let _ = write!(target, "%{byte:02X}");
         }
     }
-}
-
-/// What the transport says, without the name of the layer that hands it on.
-fn unsent(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Service(inner) => inner.to_string(),
-        other => other.to_string(),
-    }
-}
-
-fn no_answer(call: &Call<'_>, reason: String) -> Error {
-    Error::NoAnswer { verb: call.verb.name(), what: what(call.kind, call.key), reason }
-}
-
-fn cannot_ask(call: &Call<'_>, reason: String) -> Error {
-    Error::Request { verb: call.verb.name(), what: what(call.kind, call.key), reason }
-}
-
-fn unreadable(call: &Call<'_>, source: serde_json::Error) -> Error {
-    Error::Unreadable { verb: call.verb.name(), what: what(call.kind, call.key), source }
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use http::Request;
 
 use super::{Change, Entry, Phase, Shared, Status};
+use crate::client::Client;
 use crate::entropy::Stream;
 use crate::kubeconfig::Kubeconfig;
 use crate::transport::Transport;
@@ -92,12 +92,12 @@ async fn wait_to_retry(
 }
 
 /// One try. The reason of a failure is for people to read.
-async fn connect(shared: &Shared, entry: &Entry, kubeconfig: &[u8]) -> Result<kube::Client, String> {
+async fn connect(shared: &Shared, entry: &Entry, kubeconfig: &[u8]) -> Result<Client, String> {
     entry.state().status.phase = Phase::Connecting;
     let config = Kubeconfig::parse(kubeconfig, None).map_err(|error| error.to_string())?;
     let transport =
         Transport::new(&config, &shared.network, &shared.clock).map_err(|error| error.to_string())?;
-    let client = (shared.settings.client)(&entry.key, transport, &config.namespace);
+    let client = Client::over((shared.settings.wire)(&entry.key, transport), shared.clock.clone());
     probe(shared, &client).await.map_err(|failure| failure.reason)?;
     let now = shared.clock.now();
     let status = Status {
@@ -121,7 +121,7 @@ async fn stay(
     shared: &Arc<Shared>,
     entry: &Arc<Entry>,
     kubeconfig: &[u8],
-    client: kube::Client,
+    client: Client,
     random: &mut Stream,
 ) -> Option<String> {
     let mut watches = Watches::default();
@@ -181,7 +181,7 @@ struct Watches {
 }
 
 impl Watches {
-    fn start_missing(&mut self, shared: &Arc<Shared>, entry: &Arc<Entry>, client: &kube::Client) {
+    fn start_missing(&mut self, shared: &Arc<Shared>, entry: &Arc<Entry>, client: &Client) {
         for slot in entry.slots() {
             if !self.names.contains(&slot.name()) {
                 self.names.push(slot.name());
@@ -207,7 +207,7 @@ enum Verdict {
 }
 
 /// Probes a connected cluster and records the outcome.
-async fn check(shared: &Shared, entry: &Entry, client: &kube::Client) -> Verdict {
+async fn check(shared: &Shared, entry: &Entry, client: &Client) -> Verdict {
     let outcome = probe(shared, client).await;
     let now = shared.clock.now();
     let mut state = entry.state();
@@ -240,26 +240,15 @@ struct Failure {
 }
 
 /// Asks the API server for its root page. That it answers at all is what counts; not every server has such a page.
-async fn probe(shared: &Shared, client: &kube::Client) -> Result<(), Failure> {
+async fn probe(shared: &Shared, client: &Client) -> Result<(), Failure> {
     let failed = |reason: String, is_unauthorized| Failure { reason, is_unauthorized };
-    let request = Request::get(&shared.settings.probe_path).body(Vec::new());
-    let request = request.map_err(|error| failed(error.to_string(), false))?;
     let limit = shared.settings.probe_timeout;
-    match tokio::time::timeout(limit, client.request_text(request)).await {
+    match tokio::time::timeout(limit, client.read(&shared.settings.probe_path)).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(()),
-        Ok(Err(kube::Error::Api(status))) => Err(failed(status.to_string(), status.code == 401)),
-        Ok(Err(error)) => Err(failed(innermost(&error), false)),
+        Ok(Err(error)) if error.is_not_found() => Ok(()),
+        Ok(Err(error)) => Err(failed(error.reason(), error.code() == Some(401))),
         Err(_) => Err(failed(format!("no answer within {} s", limit.as_secs_f64()), false)),
     }
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 /// Records that there is no connection; tells observers where there was one or where failing is new.

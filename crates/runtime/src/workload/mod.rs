@@ -2,8 +2,8 @@
 //! lives, opened again when it breaks.
 //!
 //! A cluster's connection is tried as soon as somebody says that something changed ([`Workloads::nudge`]): its kubeconfig
-//! appeared, its endpoint was set. A failed try is repeated after 200 ms, then ever later, up to 10 s. While connected, a
-//! probe every 10 s is the one poll in this crate: an API server that stops answering tells nobody. A watch that breaks
+//! appeared, its endpoint was set. A failed try is repeated after 50 ms, then ever later, up to 10 s. While connected, a
+//! probe every 20 s is the one poll in this crate: an API server that stops answering tells nobody. A watch that breaks
 //! starts a probe at once. Several failed probes in a row mean that the connection is given up, observers are told, and
 //! trying starts again.
 //!
@@ -30,32 +30,22 @@ use tokio::task::AbortHandle;
 pub use etcd_access::{EtcdAccess, EtcdError, etcd_pod_name};
 pub use watch::{NODES, WatchSpec, Watched};
 
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::key::Key;
 use crate::network::SharedNetwork;
 use crate::portforward::{PortForwardError, PortStream};
 use crate::transport::Transport;
-use watch::{Slot, Store};
+use crate::wire::Wire;
+use watch::{Slot, Watch};
 
 /// Gives the kubeconfig of a cluster as it is now; none where there is none yet. Asked before each try and after each
 /// nudge; must not block.
 pub type KubeconfigSource = Arc<dyn Fn(&Key) -> Option<Vec<u8>> + Send + Sync>;
 
-/// Makes a client of a transport. A rehearsal puts its faults in between; given the default namespace last.
-pub type ClientFactory = Arc<dyn Fn(&Key, Transport, &str) -> kube::Client + Send + Sync>;
-
-/// The client of a transport, or of anything that stands in front of one.
-pub fn client_over<S, B>(service: S, namespace: &str) -> kube::Client
-where
-    S: tower::Service<http::Request<kube::client::Body>, Response = http::Response<B>> + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<tower::BoxError>,
-    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
-    B::Error: Into<tower::BoxError>,
-{
-    kube::Client::new(service, namespace)
-}
+/// What carries the requests to a cluster, given what carries them in production. A rehearsal puts its faults in between.
+pub type WireFactory = Arc<dyn Fn(&Key, Transport) -> Wire + Send + Sync>;
 
 /// Told about changes; must not block.
 pub type Observer = Arc<dyn Fn(&Key, &Change<'_>) + Send + Sync>;
@@ -78,8 +68,8 @@ pub struct Settings {
     pub retry_min: Duration,
     /// Longest pause between two tries.
     pub retry_max: Duration,
-    /// How clients are made.
-    pub client: ClientFactory,
+    /// How requests are carried.
+    pub wire: WireFactory,
 }
 
 impl Default for Settings {
@@ -94,7 +84,7 @@ impl Default for Settings {
             // Clusters that come up are looked for all the time; trying where nobody listens costs next to nothing.
             retry_min: Duration::from_millis(50),
             retry_max: Duration::from_secs(10),
-            client: Arc::new(|_, transport, namespace| client_over(transport, namespace)),
+            wire: Arc::new(|_, transport| Wire::new(transport)),
         }
     }
 }
@@ -211,13 +201,13 @@ struct Entry {
     wake: Notify,
     /// Probe without waiting for the time to come.
     doubt: AtomicBool,
-    nodes: Arc<Store<Node>>,
+    nodes: Arc<Watch<Node>>,
 }
 
 #[derive(Default)]
 struct State {
     status: Status,
-    client: Option<kube::Client>,
+    client: Option<Client>,
     /// Watches beyond the nodes, by name.
     watches: BTreeMap<&'static str, Arc<dyn Slot>>,
     task: Option<AbortHandle>,
@@ -287,7 +277,7 @@ impl Workloads {
             state: Mutex::default(),
             wake: Notify::new(),
             doubt: AtomicBool::new(false),
-            nodes: Arc::new(Store::new(watch::nodes())),
+            nodes: Arc::new(Watch::new(&watch::nodes(), &self.shared, cluster)),
         });
         // Still under the lock, so that whoever removes the cluster finds the task.
         let task = tokio::spawn(connection::keep(self.shared.clone(), entry.clone()));
@@ -320,7 +310,7 @@ impl Workloads {
     }
 
     /// The client of `cluster`. Never opens a connection itself, so callers never wait here.
-    pub fn client(&self, cluster: &Key) -> Result<kube::Client, NotAvailable> {
+    pub fn client(&self, cluster: &Key) -> Result<Client, NotAvailable> {
         let Some(entry) = self.shared.entry(cluster) else {
             return Err(NotAvailable::NotConnected { cluster: cluster.clone(), reason: None });
         };
@@ -363,21 +353,21 @@ impl Workloads {
         cluster: &Key,
         spec: &WatchSpec<K>,
     ) -> Result<Vec<Arc<K>>, NotAvailable> {
-        let store = self.watch(cluster, spec);
+        let watch = self.watch(cluster, spec);
         self.client(cluster)?;
-        store.and_then(|store| store.all()).ok_or_else(|| not_synced(cluster, spec.name))
+        watch.and_then(|watch| watch.all()).ok_or_else(|| not_synced(cluster, spec.name))
     }
 
-    fn watch<K: Watched>(&self, cluster: &Key, spec: &WatchSpec<K>) -> Option<Arc<Store<K>>> {
+    fn watch<K: Watched>(&self, cluster: &Key, spec: &WatchSpec<K>) -> Option<Arc<Watch<K>>> {
         let entry = self.ensure(cluster);
         let known = entry.state().watches.get(spec.name).cloned();
         if let Some(slot) = known {
             return slot.as_any().downcast().ok();
         }
-        let store = Arc::new(Store::new(spec.clone()));
-        entry.state().watches.insert(spec.name, store.clone());
+        let watch = Arc::new(Watch::new(spec, &self.shared, cluster));
+        entry.state().watches.insert(spec.name, watch.clone());
         entry.wake.notify_one();
-        Some(store)
+        Some(watch)
     }
 
     /// Opens a byte stream to a port of a pod in `cluster`.

@@ -12,7 +12,6 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Incoming;
 use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tower::{BoxError, service_fn};
@@ -61,6 +60,15 @@ impl FakeCluster {
         let mut state = self.state.lock().unwrap();
         let object = state.objects.remove(&(plural, name.to_owned())).unwrap();
         state.send(plural, "DELETED", &object);
+    }
+
+    /// Another server takes its place, with versions of its own.
+    fn found_anew(&self, revision: u64, mut node: Value) {
+        let mut state = self.state.lock().unwrap();
+        node["metadata"]["resourceVersion"] = "1".into();
+        node["metadata"]["uid"] = format!("founded at {revision}").into();
+        let name = node["metadata"]["name"].as_str().unwrap().to_owned();
+        (state.revision, state.objects) = (revision, BTreeMap::from([(("nodes", name), node)]));
     }
 
     fn set(&self, mood: Mood) {
@@ -354,6 +362,28 @@ async fn a_silent_server_is_given_up_and_found_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_founded_anew_is_seen_as_it_is_whatever_its_versions() {
+    for revision in [1, 500] {
+        let (scene, _server) = Scene::connected().await;
+        scene.fake.put("nodes", node("n1", "p2"));
+        scene.fake.put("nodes", node("n2", "p3"));
+        scene.wait_for("nodes: - -> n2").await;
+        scene.fake.set(Mood::Unauthorized);
+        scene.wait_for("disconnected").await;
+        scene.fake.break_watches();
+        scene.fake.found_anew(revision, node("n1", "other"));
+        scene.fake.set(Mood::Well);
+        scene.wait_for("nodes: n1 -> n1").await;
+        scene.wait_for("nodes: n2 -> -").await;
+        let nodes = scene.workloads.nodes(&scene.cluster).unwrap();
+        assert_eq!(nodes.len(), 1, "with revision {revision}");
+        assert_eq!(nodes[0].spec.as_ref().unwrap().provider_id.as_deref(), Some("other"));
+        scene.fake.put("nodes", node("n1", "later"));
+        scene.wait_for("nodes: n1 -> n1").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn refused_credentials_end_the_connection_at_the_first_probe() {
     let (scene, _server) = Scene::connected().await;
     let start = scene.site.clock.now();
@@ -413,7 +443,7 @@ async fn other_kinds_are_watched_on_demand() {
     scene.fake.put("pods", json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "etcd-n1", "namespace": "kube-system"}}));
     let pods = WatchSpec::<Pod> {
         name: "control plane pods",
-        api: |client| Api::namespaced(client, "kube-system"),
+        namespace: "kube-system",
         labels: "tier=control-plane",
         trim: |_| {},
     };

@@ -1,10 +1,14 @@
 //! The cloud through the doors its clients use: TLS, the API, tunnels, etcd. All over pipes, under one seed and a paused
 //! clock.
 
-use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
-use kube::api::{Api, ListParams, PostParams};
+use k8s_openapi::api::core::v1::ConfigMap;
+use runtime::key::Key;
+use runtime::kind::Kind;
+use serde_json::{Value, json};
 
-use super::world::{DAY, TOKEN, World, boot, bootstrap, id, node_names};
+use super::world::{
+    DAY, TOKEN, World, boot, bootstrap, config_maps, create, get, id, node, node_names, nodes, pods,
+};
 use crate::dev::cloud::{Bootstrap, Cloud};
 
 #[tokio::test(start_paused = true)]
@@ -13,13 +17,10 @@ async fn a_control_plane_comes_up_and_answers() {
     let cloud = world.open().await;
     cloud.create_cluster(&id(), "dc", None, None).await.unwrap();
     let client = world.admin(&cloud);
-    assert!(
-        Api::<Node>::all(client.clone()).list(&ListParams::default()).await.is_err(),
-        "nobody answers yet"
-    );
+    assert!(nodes(&client).await.is_err(), "nobody answers yet");
     world.control_plane(&cloud, 1).await;
     let client = world.admin(&cloud);
-    let node = Api::<Node>::all(client.clone()).get("cp1").await.unwrap();
+    let node = node(&client, "cp1").await;
     let spec = node.spec.unwrap();
     assert_eq!(spec.provider_id.as_deref(), Some("in-memory://cp1"));
     assert_eq!(spec.taints.unwrap()[0].key, "node-role.kubernetes.io/control-plane");
@@ -32,14 +33,14 @@ async fn a_control_plane_comes_up_and_answers() {
             .iter()
             .any(|condition| condition.type_ == "Ready" && condition.status == "True")
     );
-    let pods =
-        Api::<Pod>::namespaced(client.clone(), "kube-system").list(&ListParams::default()).await.unwrap();
-    assert_eq!(pods.items.len(), 4);
-    assert!(pods.items.iter().all(|pod| pod.status.as_ref().unwrap().phase.as_deref() == Some("Running")));
-    let config =
-        Api::<ConfigMap>::namespaced(client.clone(), "kube-system").get("kubeadm-config").await.unwrap();
+    let pods = pods(&client).await;
+    assert_eq!(pods.len(), 4);
+    assert!(pods.iter().all(|pod| pod.status.as_ref().unwrap().phase.as_deref() == Some("Running")));
+    let key = Key::new("kube-system", "kubeadm-config");
+    let config: ConfigMap = get(&client, &Kind::of::<ConfigMap>(), &key).await;
     assert!(config.data.unwrap()["ClusterConfiguration"].contains("kubernetesVersion: v1.35.0"));
-    assert_eq!(client.apiserver_version().await.unwrap().git_version, "v1.35.0");
+    let version: Value = serde_json::from_slice(&client.read("/version").await.unwrap()).unwrap();
+    assert_eq!(version["gitVersion"], "v1.35.0");
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,14 +48,11 @@ async fn strangers_are_kept_out() {
     let world = World::new();
     let cloud = world.open().await;
     world.control_plane(&cloud, 1).await;
-    let error = Api::<Node>::all(world.client_of(&cloud, &["others"]))
-        .list(&ListParams::default())
-        .await
-        .unwrap_err();
-    assert!(matches!(error, kube::Error::Api(status) if status.code == 403));
+    let error = nodes(&world.client_of(&cloud, &["others"])).await.unwrap_err();
+    assert_eq!(error.code(), Some(403), "{error}");
     let impostor = World { authority: world.etcd_authority.clone(), ..World::new() };
     let stranger = World { network: world.network.clone(), ..impostor };
-    assert!(Api::<Node>::all(stranger.admin(&cloud)).list(&ListParams::default()).await.is_err());
+    assert!(nodes(&stranger.admin(&cloud)).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,16 +109,12 @@ async fn without_quorum_nothing_is_written() {
     assert_eq!(members.len(), 3, "a member that died stays in the list");
     assert_eq!(etcd.status().await.unwrap().leader, members[1].id);
     cloud.delete_machine(&id(), "cp2").await.unwrap();
-    let config = ConfigMap {
-        metadata: kube::api::ObjectMeta { name: Some("a".into()), ..Default::default() },
-        ..Default::default()
-    };
-    let maps = Api::<ConfigMap>::namespaced(client.clone(), "default");
-    let error = maps.create(&PostParams::default(), &config).await.unwrap_err();
+    let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
+    let error = create(&client, &Kind::of::<ConfigMap>(), "default", &config).await.unwrap_err();
     assert!(error.to_string().contains("etcdserver"), "{error}");
     assert!(etcd.member_remove(members[0].id).await.unwrap_err().to_string().contains("no leader"));
     cloud.delete_machine(&id(), "cp3").await.unwrap();
-    assert!(maps.list(&ListParams::default()).await.is_err(), "the last API server is gone");
+    assert!(config_maps(&client).await.is_err(), "the last API server is gone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,7 +136,7 @@ async fn workers_join_with_the_right_token_and_pin_only() {
     assert!(matches!(bootstrap(&cloud, "w4"), Bootstrap::Done { .. }));
     let client = world.admin(&cloud);
     assert_eq!(node_names(&client).await, ["cp1", "w4"]);
-    let node = Api::<Node>::all(client).get("w4").await.unwrap();
+    let node = node(&client, "w4").await;
     assert_eq!(node.spec.unwrap().taints.unwrap()[0].key, "node.cluster.x-k8s.io/uninitialized");
     world.clock.sleep(2 * DAY).await;
     boot(&cloud, "w5", false, &world.good_join(&cloud, false)).await;

@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use ::etcd::client::Client as EtcdClient;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Node, Secret};
-use kube::api::{Api, ListParams, PostParams};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Secret};
+use runtime::client::{Call, Client, Error, Verb, decode};
 use runtime::clock::Clock;
 use runtime::entropy::Entropy;
+use runtime::key::Key;
+use runtime::kind::Kind;
 use runtime::kubeconfig::{Kubeconfig, NewKubeconfig};
 use runtime::network::{self, SharedNetwork};
 use runtime::pki::{Authority, Certificate, CertificateRequest, KeyAlgorithm, PrivateKey};
 use runtime::{portforward, tls, transport};
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use store::Database;
 
 use crate::dev::cloud::{Bootstrap, Cloud, ClusterId, Delays, NewMachine};
@@ -62,7 +65,7 @@ impl World {
         (certificate.to_pem(), key.to_pem())
     }
 
-    pub fn client_of(&self, cloud: &Cloud, groups: &[&str]) -> kube::Client {
+    pub fn client_of(&self, cloud: &Cloud, groups: &[&str]) -> Client {
         let (host, port) = cloud.endpoint(&id()).unwrap();
         let (certificate, key) =
             self.credentials(&self.authority, &CertificateRequest::client("admin", groups, DAY));
@@ -79,12 +82,12 @@ impl World {
         transport::client(&config, &self.network, &self.clock).unwrap()
     }
 
-    pub fn admin(&self, cloud: &Cloud) -> kube::Client {
+    pub fn admin(&self, cloud: &Cloud) -> Client {
         self.client_of(cloud, &["system:masters"])
     }
 
     /// The certificate that the process behind a port of a Pod shows to those who trust the cluster's authority.
-    pub async fn shown_by(&self, client: &kube::Client, pod: &str, port: u16) -> Result<Certificate, String> {
+    pub async fn shown_by(&self, client: &Client, pod: &str, port: u16) -> Result<Certificate, String> {
         let stream = portforward::open(client, "kube-system", pod, port).await;
         let stream = stream.map_err(|error| error.to_string())?;
         let pem = self.authority.certificate().to_pem();
@@ -97,7 +100,7 @@ impl World {
         Ok(Certificate::from_der(shown).unwrap())
     }
 
-    pub async fn etcd(&self, client: &kube::Client, node: &str) -> Result<EtcdClient, String> {
+    pub async fn etcd(&self, client: &Client, node: &str) -> Result<EtcdClient, String> {
         let pod = format!("etcd-{node}");
         let stream =
             portforward::open(client, "kube-system", &pod, 2379).await.map_err(|error| error.to_string())?;
@@ -146,21 +149,17 @@ impl World {
         self.join(cloud, control_plane, TOKEN, &self.authority.certificate().public_key_hash())
     }
 
-    pub async fn add_token(&self, client: &kube::Client) {
+    pub async fn add_token(&self, client: &Client) {
         let expiration = self.clock.after(DAY).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let secret: Secret = serde_json::from_value(json!({
-            "metadata": {"name": "bootstrap-token-abcdef", "namespace": "kube-system"},
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bootstrap-token-abcdef", "namespace": "kube-system"},
             "type": "bootstrap.kubernetes.io/token",
             "stringData": {
                 "token-id": "abcdef", "token-secret": "0123456789abcdef", "expiration": expiration,
                 "usage-bootstrap-signing": "true", "usage-bootstrap-authentication": "true",
             },
-        }))
-        .unwrap();
-        Api::<Secret>::namespaced(client.clone(), "kube-system")
-            .create(&PostParams::default(), &secret)
-            .await
-            .unwrap();
+        });
+        create(client, &Kind::of::<Secret>(), "kube-system", &secret).await.unwrap();
     }
 
     /// A control plane of `count` machines.
@@ -202,7 +201,43 @@ pub fn bootstrap(cloud: &Cloud, name: &str) -> Bootstrap {
     cloud.machine(&id(), name).unwrap().bootstrap
 }
 
-pub async fn node_names(client: &kube::Client) -> Vec<String> {
-    let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default()).await.unwrap();
-    nodes.items.into_iter().filter_map(|node| node.metadata.name).collect()
+pub async fn node_names(client: &Client) -> Vec<String> {
+    nodes(client).await.unwrap().into_iter().filter_map(|node| node.metadata.name).collect()
+}
+
+pub async fn nodes(client: &Client) -> Result<Vec<Node>, Error> {
+    list(client, &Kind::of::<Node>(), "").await
+}
+
+pub async fn node(client: &Client, name: &str) -> Node {
+    get(client, &Kind::of::<Node>(), &Key::cluster_scoped(name)).await
+}
+
+/// All Pods of kube-system.
+pub async fn pods(client: &Client) -> Vec<Pod> {
+    list(client, &Kind::of::<Pod>(), "kube-system").await.unwrap()
+}
+
+pub async fn config_maps(client: &Client) -> Result<Vec<ConfigMap>, Error> {
+    list(client, &Kind::of::<ConfigMap>(), "").await
+}
+
+pub async fn get<K: DeserializeOwned>(client: &Client, kind: &Kind, key: &Key) -> K {
+    decode(&client.get(kind, key).await.unwrap()).unwrap()
+}
+
+pub async fn create(client: &Client, kind: &Kind, namespace: &str, object: &Value) -> Result<(), Error> {
+    let key = Key::new(namespace, object["metadata"]["name"].as_str().unwrap());
+    let mut call = Call::new(Verb::Create, kind, &key);
+    call.body = object.to_string().into();
+    client.call(call).await.map(drop)
+}
+
+async fn list<K: DeserializeOwned>(client: &Client, kind: &Kind, namespace: &str) -> Result<Vec<K>, Error> {
+    #[derive(serde::Deserialize)]
+    struct List<K> {
+        items: Vec<K>,
+    }
+    let body = client.call(Call::new(Verb::List, kind, &Key::new(namespace, ""))).await?;
+    Ok(decode::<List<K>>(&body).unwrap().items)
 }
