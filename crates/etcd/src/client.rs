@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
@@ -19,10 +20,10 @@ use tokio_rustls::TlsConnector;
 use tonic::Code;
 use tonic::body::Body;
 use tonic::client::Grpc;
-use tonic_prost::ProstCodec;
 use tower::Service;
 
 use crate::ByteStream;
+use crate::codec::BytesCodec;
 use crate::messages::{self, paths};
 
 /// How long opening a connection may take where the caller has no opinion.
@@ -95,23 +96,21 @@ impl fmt::Debug for Client {
     }
 }
 
+/// What becomes of a call. Boxed, or each crate that awaits it compiles gRPC and HTTP/2 once more.
+pub type Answer<'a, R> = Pin<Box<dyn Future<Output = Result<R, Error>> + Send + 'a>>;
+
 impl Client {
     /// Shakes hands over `stream`, within `dial_timeout`; later calls may take `call_timeout` each.
+    ///
+    /// # Errors
+    /// When no connection comes about in that time.
     pub async fn connect(
         stream: impl ByteStream,
         tls: Option<Tls>,
         dial_timeout: Duration,
         call_timeout: Duration,
     ) -> Result<Self, Error> {
-        let opening = async {
-            match tls {
-                Some((config, name)) => {
-                    let stream = TlsConnector::from(config).connect(name, stream).await;
-                    Http2::open(stream.map_err(|error| Error::Connect(format!("TLS: {error}")))?).await
-                }
-                None => Http2::open(stream).await,
-            }
-        };
+        let opening = Http2::over(Box::new(stream), tls);
         let late = |_| Error::Timeout { call: "the handshake", after: dial_timeout };
         let http2 = tokio::time::timeout(dial_timeout, opening).await.map_err(late)??;
         // Routing is by the stream, so the host in the request is of no consequence.
@@ -119,71 +118,82 @@ impl Client {
     }
 
     /// The members, by agreement of a quorum.
-    pub async fn member_list(&mut self) -> Result<messages::MemberListResponse, Error> {
+    pub fn member_list(&mut self) -> Answer<'_, messages::MemberListResponse> {
         let request = messages::MemberListRequest { linearizable: true };
-        self.call("MemberList", paths::MEMBER_LIST, request).await
+        self.call("MemberList", paths::MEMBER_LIST, &request)
     }
 
     /// Adds a member that is yet to start.
-    pub async fn member_add(
+    pub fn member_add(
         &mut self,
         peer_urls: Vec<String>,
         is_learner: bool,
-    ) -> Result<messages::MemberAddResponse, Error> {
-        self.call("MemberAdd", paths::MEMBER_ADD, messages::MemberAddRequest { peer_urls, is_learner }).await
+    ) -> Answer<'_, messages::MemberAddResponse> {
+        self.call("MemberAdd", paths::MEMBER_ADD, &messages::MemberAddRequest { peer_urls, is_learner })
     }
 
     /// Removes a member.
-    pub async fn member_remove(&mut self, id: u64) -> Result<messages::MemberRemoveResponse, Error> {
-        self.call("MemberRemove", paths::MEMBER_REMOVE, messages::MemberRemoveRequest { id }).await
+    pub fn member_remove(&mut self, id: u64) -> Answer<'_, messages::MemberRemoveResponse> {
+        self.call("MemberRemove", paths::MEMBER_REMOVE, &messages::MemberRemoveRequest { id })
     }
 
     /// Changes where the other members reach one.
-    pub async fn member_update(
+    pub fn member_update(
         &mut self,
         id: u64,
         peer_urls: Vec<String>,
-    ) -> Result<messages::MemberUpdateResponse, Error> {
-        self.call("MemberUpdate", paths::MEMBER_UPDATE, messages::MemberUpdateRequest { id, peer_urls }).await
+    ) -> Answer<'_, messages::MemberUpdateResponse> {
+        self.call("MemberUpdate", paths::MEMBER_UPDATE, &messages::MemberUpdateRequest { id, peer_urls })
     }
 
     /// Gives a learner a vote.
-    pub async fn member_promote(&mut self, id: u64) -> Result<messages::MemberPromoteResponse, Error> {
-        self.call("MemberPromote", paths::MEMBER_PROMOTE, messages::MemberPromoteRequest { id }).await
+    pub fn member_promote(&mut self, id: u64) -> Answer<'_, messages::MemberPromoteResponse> {
+        self.call("MemberPromote", paths::MEMBER_PROMOTE, &messages::MemberPromoteRequest { id })
     }
 
     /// Hands leadership to `target_id`; only the leader can.
-    pub async fn move_leader(&mut self, target_id: u64) -> Result<messages::MoveLeaderResponse, Error> {
-        self.call("MoveLeader", paths::MOVE_LEADER, messages::MoveLeaderRequest { target_id }).await
+    pub fn move_leader(&mut self, target_id: u64) -> Answer<'_, messages::MoveLeaderResponse> {
+        self.call("MoveLeader", paths::MOVE_LEADER, &messages::MoveLeaderRequest { target_id })
     }
 
     /// The alarms that are raised, of all members.
-    pub async fn alarms(&mut self) -> Result<messages::AlarmResponse, Error> {
+    pub fn alarms(&mut self) -> Answer<'_, messages::AlarmResponse> {
         let request = messages::AlarmRequest {
             action: messages::AlarmAction::Get.into(),
             member_id: 0,
             alarm: messages::AlarmType::None.into(),
         };
-        self.call("Alarm", paths::ALARM, request).await
+        self.call("Alarm", paths::ALARM, &request)
     }
 
     /// How the connected member is.
-    pub async fn status(&mut self) -> Result<messages::StatusResponse, Error> {
-        self.call("Status", paths::STATUS, messages::StatusRequest {}).await
+    pub fn status(&mut self) -> Answer<'_, messages::StatusResponse> {
+        self.call("Status", paths::STATUS, &messages::StatusRequest {})
     }
 
-    async fn call<Q, R>(&mut self, call: &'static str, path: &'static str, request: Q) -> Result<R, Error>
+    fn call<R>(&mut self, call: &'static str, path: &'static str, request: &impl Message) -> Answer<'_, R>
     where
-        Q: Message + Send + Sync + 'static,
-        R: Message + Default + Send + Sync + 'static,
+        R: Message + Default + 'static,
     {
+        let request = Bytes::from(request.encode_to_vec());
+        Box::pin(async move {
+            let answer = self.exchange(call, path, request).await?;
+            R::decode(answer).map_err(|error| Error::Broken { call, reason: error.to_string() })
+        })
+    }
+
+    async fn exchange(
+        &mut self,
+        call: &'static str,
+        path: &'static str,
+        request: Bytes,
+    ) -> Result<Bytes, Error> {
         let after = self.call_timeout;
         let grpc = &mut self.grpc;
         let asking = async {
             grpc.ready().await.map_err(|error| Error::Broken { call, reason: error.to_string() })?;
-            let codec = ProstCodec::<Q, R>::default();
-            let answer =
-                grpc.unary(tonic::Request::new(request), PathAndQuery::from_static(path), codec).await;
+            let request = tonic::Request::new(request);
+            let answer = grpc.unary(request, PathAndQuery::from_static(path), BytesCodec).await;
             answer.map(tonic::Response::into_inner).map_err(|status| refused_or_broken(call, &status))
         };
         tokio::time::timeout(after, asking).await.map_err(|_| Error::Timeout { call, after })?
@@ -208,7 +218,17 @@ fn refused_or_broken(call: &'static str, status: &tonic::Status) -> Error {
 struct Http2(SendRequest<Body>);
 
 impl Http2 {
-    async fn open(stream: impl ByteStream) -> Result<Self, Error> {
+    /// Boxed for the same reason as [`Answer`].
+    fn over(stream: Box<dyn ByteStream>, tls: Option<Tls>) -> Answer<'static, Self> {
+        Box::pin(async move {
+            let Some((config, name)) = tls else { return Self::open(stream).await };
+            let stream = TlsConnector::from(config).connect(name, stream).await;
+            let stream = stream.map_err(|error| Error::Connect(format!("TLS: {error}")))?;
+            Self::open(Box::new(stream)).await
+        })
+    }
+
+    async fn open(stream: Box<dyn ByteStream>) -> Result<Self, Error> {
         let (sender, connection) =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
                 .await

@@ -8,6 +8,7 @@
 //! lists, because callers choose which member to ask.
 
 pub mod client;
+mod codec;
 pub mod messages;
 pub mod server;
 

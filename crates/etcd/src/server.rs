@@ -5,6 +5,7 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -14,9 +15,9 @@ use rustls::ServerConfig;
 use tokio_rustls::TlsAcceptor;
 use tonic::Status;
 use tonic::body::Body;
-use tonic_prost::ProstCodec;
 
 use crate::ByteStream;
+use crate::codec::BytesCodec;
 use crate::messages::{
     AlarmRequest, AlarmResponse, MemberAddRequest, MemberAddResponse, MemberListRequest, MemberListResponse,
     MemberPromoteRequest, MemberPromoteResponse, MemberRemoveRequest, MemberRemoveResponse,
@@ -114,13 +115,13 @@ pub async fn serve<S: EtcdService>(
     tls: Option<Arc<ServerConfig>>,
     service: Arc<S>,
 ) -> Result<(), ServeError> {
-    let Some(config) = tls else { return serve_plain(stream, service).await };
+    let Some(config) = tls else { return serve_plain(Box::new(stream), service).await };
     let handshake = TlsAcceptor::from(config).accept(stream);
     let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await;
-    serve_plain(stream.map_err(|_| ServeError::HandshakeTimeout)??, service).await
+    serve_plain(Box::new(stream.map_err(|_| ServeError::HandshakeTimeout)??), service).await
 }
 
-async fn serve_plain<S: EtcdService>(stream: impl ByteStream, service: Arc<S>) -> Result<(), ServeError> {
+async fn serve_plain<S: EtcdService>(stream: Box<dyn ByteStream>, service: Arc<S>) -> Result<(), ServeError> {
     let answer = service_fn(move |request| {
         let service = service.clone();
         async move { Ok::<_, Infallible>(route(service, request).await) }
@@ -131,56 +132,33 @@ async fn serve_plain<S: EtcdService>(stream: impl ByteStream, service: Arc<S>) -
 }
 
 async fn route<S: EtcdService>(service: Arc<S>, request: Request<Incoming>) -> Response<Body> {
-    let service = &service;
-    match request.uri().path() {
-        paths::MEMBER_ADD => {
-            unary(request, service, |service, message| async move { service.member_add(message).await }).await
-        }
-        paths::MEMBER_REMOVE => {
-            unary(request, service, |service, message| async move { service.member_remove(message).await })
-                .await
-        }
-        paths::MEMBER_UPDATE => {
-            unary(request, service, |service, message| async move { service.member_update(message).await })
-                .await
-        }
-        paths::MEMBER_LIST => {
-            unary(request, service, |service, message| async move { service.member_list(message).await })
-                .await
-        }
-        paths::MEMBER_PROMOTE => {
-            unary(request, service, |service, message| async move { service.member_promote(message).await })
-                .await
-        }
-        paths::ALARM => {
-            unary(request, service, |service, message| async move { service.alarm(message).await }).await
-        }
-        paths::STATUS => {
-            unary(request, service, |service, message| async move { service.status(message).await }).await
-        }
-        paths::MOVE_LEADER => {
-            unary(request, service, |service, message| async move { service.move_leader(message).await })
-                .await
-        }
-        path => Status::unimplemented(format!("unknown method {path}")).into_http(),
+    let path = request.uri().path().to_owned();
+    let handler = tower::service_fn(move |request: tonic::Request<Bytes>| {
+        let (service, path) = (service.clone(), path.clone());
+        async move { answer(service.as_ref(), &path, request.into_inner()).await.map(tonic::Response::new) }
+    });
+    tonic::server::Grpc::new(BytesCodec).unary(handler, request).await
+}
+
+/// The answer to one message, both encoded.
+async fn answer<S: EtcdService>(service: &S, path: &str, message: Bytes) -> Result<Bytes, Status> {
+    match path {
+        paths::MEMBER_ADD => encoded(service.member_add(decoded(message)?).await),
+        paths::MEMBER_REMOVE => encoded(service.member_remove(decoded(message)?).await),
+        paths::MEMBER_UPDATE => encoded(service.member_update(decoded(message)?).await),
+        paths::MEMBER_LIST => encoded(service.member_list(decoded(message)?).await),
+        paths::MEMBER_PROMOTE => encoded(service.member_promote(decoded(message)?).await),
+        paths::ALARM => encoded(service.alarm(decoded(message)?).await),
+        paths::STATUS => encoded(service.status(decoded(message)?).await),
+        paths::MOVE_LEADER => encoded(service.move_leader(decoded(message)?).await),
+        path => Err(Status::unimplemented(format!("unknown method {path}"))),
     }
 }
 
-/// Decodes the one message of a call, has it answered, encodes the answer.
-async fn unary<S, Q, R, F>(
-    request: Request<Incoming>,
-    service: &Arc<S>,
-    answer: impl Fn(Arc<S>, Q) -> F,
-) -> Response<Body>
-where
-    S: EtcdService,
-    Q: Message + Default + Send + 'static,
-    R: Message + Send + 'static,
-    F: Future<Output = Result<R, Status>>,
-{
-    let handler = tower::service_fn(|request: tonic::Request<Q>| {
-        let answering = answer(service.clone(), request.into_inner());
-        async move { answering.await.map(tonic::Response::new) }
-    });
-    tonic::server::Grpc::new(ProstCodec::<R, Q>::default()).unary(handler, request).await
+fn decoded<Q: Message + Default>(message: Bytes) -> Result<Q, Status> {
+    Q::decode(message).map_err(|error| Status::internal(format!("the message cannot be read: {error}")))
+}
+
+fn encoded<R: Message>(answer: Result<R, Status>) -> Result<Bytes, Status> {
+    Ok(answer?.encode_to_vec().into())
 }
