@@ -33,6 +33,15 @@ pub trait Kind:
 
     /// The OpenAPI schema of the whole object, structural and without references.
     fn schema() -> serde_json::Value;
+
+    /// Reads an object, as its `Deserialize` does: that code is long, and compiled here once for all who read the kind.
+    ///
+    /// # Errors
+    /// When the text is not JSON or not of this kind.
+    fn from_json(text: &str) -> Result<Self, serde_json::Error>;
+
+    /// Writes the object, as its `Serialize` does: compiled here once. Types of ours can always be written.
+    fn to_json(&self) -> serde_json::Value;
 }
 
 /// A kind that reports conditions in its status.
@@ -170,6 +179,14 @@ macro_rules! kind {
                 let mut status = None;
                 $( status = Some($crate::schema::of::<$status>()); )?
                 $crate::schema::object($crate::schema::of::<$spec>(), status)
+            }
+
+            fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+                serde_json::from_str(text)
+            }
+
+            fn to_json(&self) -> serde_json::Value {
+                serde_json::to_value(self).unwrap_or_default()
             }
         }
     };

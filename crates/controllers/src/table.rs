@@ -13,7 +13,7 @@ use api::labels;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use machinery::gvk::GroupVersionKind;
-use runtime::cache::{Cache, CacheBuilder, Store, Typed};
+use runtime::cache::{Cache, CacheBuilder, Codec, Store, Typed};
 use runtime::controller::Controller as Loop;
 use runtime::key::Key;
 use runtime::queue::{Groups, Priority, Queue};
@@ -43,6 +43,11 @@ pub const BY_REFERENCE: &str = "reference";
 /// The index of Machines by their provider ID: `namespace/cluster` and the ID.
 pub const BY_PROVIDER_ID: &str = "provider-id";
 
+/// How a kind of ours is read and written.
+fn ours<K: api::Kind>() -> Codec<K> {
+    Codec { decode: K::from_json, encode: K::to_json }
+}
+
 /// Declares everything that controllers read.
 pub fn declare(builder: CacheBuilder) -> CacheBuilder {
     declare_kubeadm(declare_core(builder))
@@ -51,12 +56,12 @@ pub fn declare(builder: CacheBuilder) -> CacheBuilder {
 /// The kinds of the core, and what defines all others.
 fn declare_core(builder: CacheBuilder) -> CacheBuilder {
     builder
-        .kind::<Definition>(|options| {
+        .kind(Codec::<Definition>::of_traits(), |options| {
             options.index(definitions::BY_KIND, |definition: &Definition| {
                 vec![definitions::kind_value(&definition.spec.group, &definition.spec.names.kind)]
             })
         })
-        .kind::<Cluster>(|options| {
+        .kind(ours::<Cluster>(), |options| {
             options.index(BY_REFERENCE, |cluster: &Cluster| {
                 let references = [&cluster.spec.infrastructure_ref, &cluster.spec.control_plane_ref];
                 let namespace = cluster.metadata.namespace.as_deref().unwrap_or_default();
@@ -67,7 +72,7 @@ fn declare_core(builder: CacheBuilder) -> CacheBuilder {
                     .collect()
             })
         })
-        .kind::<Machine>(|options| {
+        .kind(ours::<Machine>(), |options| {
             options
                 .index(BY_OWNER, |machine: &Machine| owner_uids(&machine.metadata))
                 .index(BY_CLUSTER, |machine: &Machine| {
@@ -89,7 +94,7 @@ fn declare_core(builder: CacheBuilder) -> CacheBuilder {
                         .collect()
                 })
         })
-        .kind::<MachineSet>(|options| {
+        .kind(ours::<MachineSet>(), |options| {
             options
                 .index(BY_OWNER, |set: &MachineSet| owner_uids(&set.metadata))
                 .index(BY_CLUSTER, |set: &MachineSet| cluster_of(&set.metadata, &set.spec.cluster_name))
@@ -97,7 +102,7 @@ fn declare_core(builder: CacheBuilder) -> CacheBuilder {
                     template_references(&set.metadata, &set.spec.template.spec)
                 })
         })
-        .kind::<MachineDeployment>(|options| {
+        .kind(ours::<MachineDeployment>(), |options| {
             options
                 .index(BY_CLUSTER, |deployment: &MachineDeployment| {
                     cluster_of(&deployment.metadata, &deployment.spec.cluster_name)
@@ -111,20 +116,20 @@ fn declare_core(builder: CacheBuilder) -> CacheBuilder {
 /// The kinds of kubeadm's providers, and the Secrets and ConfigMaps of Clusters.
 fn declare_kubeadm(builder: CacheBuilder) -> CacheBuilder {
     builder
-        .kind::<KubeadmConfig>(|options| {
+        .kind(ours::<KubeadmConfig>(), |options| {
             options
                 .index(BY_OWNER, |config: &KubeadmConfig| owner_uids(&config.metadata))
                 .index(BY_CLUSTER, |config: &KubeadmConfig| cluster_of_label(&config.metadata))
         })
-        .kind::<KubeadmControlPlane>(|options| {
+        .kind(ours::<KubeadmControlPlane>(), |options| {
             options.index(BY_OWNER, |control_plane: &KubeadmControlPlane| owner_uids(&control_plane.metadata))
         })
-        .kind::<Secret>(|options| {
+        .kind(Codec::<Secret>::of_traits(), |options| {
             options
                 .label(labels::CLUSTER_NAME)
                 .index(BY_CLUSTER, |secret: &Secret| cluster_of_label(&secret.metadata))
         })
-        .kind::<ConfigMap>(|options| {
+        .kind(Codec::<ConfigMap>::of_traits(), |options| {
             options
                 .label(labels::CLUSTER_NAME)
                 .index(BY_CLUSTER, |config_map: &ConfigMap| cluster_of_label(&config_map.metadata))

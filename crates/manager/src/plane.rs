@@ -11,6 +11,7 @@ use runtime::client::Client;
 use runtime::network::Listener;
 use runtime::serve::Peer;
 use runtime::shutdown::Shutdown;
+use runtime::wire::Wire;
 use store::{Database, OpenError, Options};
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
@@ -236,7 +237,7 @@ fn serve(
     let tls = credentials.server(&names)?;
     let (server, shutdown) = (ground.server.clone(), shutdown.clone());
     Ok(tokio::spawn(async move {
-        let service = server.map_request(known);
+        let service = Wire::new(server.map_request(known));
         let ended = tokio::select! {
             biased;
             // Open connections, watches among them, end with the serving.

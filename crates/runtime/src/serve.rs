@@ -8,20 +8,20 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body::Body;
+use futures::future::BoxFuture;
+use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tokio::task::JoinSet;
-use tower::{BoxError, Service, ServiceExt as _};
+use tower::BoxError;
 
-use crate::network::{ByteStream, Connection, Listener};
+use crate::network::{Connection, Listener};
 use crate::pki::Certificate;
 use crate::tls;
+use crate::wire::Wire;
 
 /// How long a client may take to shake hands.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,18 +50,11 @@ pub struct Peer {
 /// # Errors
 /// When no connection can ever come again. Those that fail alone, and a machine that is short of descriptors or memory, do
 /// not end the serving.
-pub async fn listener<S, B>(
+pub async fn listener(
     mut listener: Listener,
     tls: Option<Arc<ServerConfig>>,
-    service: S,
-) -> io::Result<()>
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
+    service: Wire<Incoming>,
+) -> io::Result<()> {
     let mut connections = JoinSet::new();
     loop {
         let incoming = match listener.accept().await {
@@ -100,37 +93,32 @@ async fn after_failure(error: io::Error) -> io::Result<()> {
 }
 
 /// Answers what comes over one connection until the client closes it.
-pub async fn connection<S, B>(
+///
+/// # Errors
+/// When the handshake fails or the connection breaks.
+pub fn connection(
     connection: Connection,
     tls: Option<Arc<ServerConfig>>,
-    service: S,
-) -> Result<(), BoxError>
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    let Some(config) = tls else {
-        return requests(connection, Peer::default(), service).await;
-    };
-    let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls::accept(&config, connection)).await??;
-    let peer = Peer { certificate: tls::peer_certificate(&stream).map(Arc::new) };
-    requests(stream, peer, service).await
+    service: Wire<Incoming>,
+) -> BoxFuture<'static, Result<(), BoxError>> {
+    Box::pin(async move {
+        let Some(config) = tls else {
+            return requests(connection, Peer::default(), service).await;
+        };
+        let stream = match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls::accept(&config, connection)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(Box::new(error) as BoxError),
+            Err(late) => return Err(Box::new(late) as BoxError),
+        };
+        let peer = Peer { certificate: tls::peer_certificate(&stream).map(Arc::new) };
+        requests(Box::new(stream), peer, service).await
+    })
 }
 
-async fn requests<S, B>(stream: impl ByteStream + 'static, peer: Peer, service: S) -> Result<(), BoxError>
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
+async fn requests(stream: Connection, peer: Peer, service: Wire<Incoming>) -> Result<(), BoxError> {
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer.clone());
-        service.clone().oneshot(request)
+        service.send(request)
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).max_buf_size(HTTP_1_BUFFER_BYTES);

@@ -17,6 +17,7 @@ use crate::network::{self, SharedNetwork};
 use crate::pki::{Authority, Certificate, CertificateRequest, KeyAlgorithm, PrivateKey, Usage};
 use crate::serve;
 use crate::tls::{self, ClientAuthentication, Identity};
+use crate::wire::Wire;
 
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(crate) type Answer = Result<Response<Full<Bytes>>, BoxError>;
@@ -94,7 +95,7 @@ impl Site {
         let url = format!("https://{}", listener.local_address());
         let tls = self.server_tls(host, protocols);
         let task = tokio::spawn(async move {
-            let _ = serve::listener(listener, Some(tls), service).await;
+            let _ = serve::listener(listener, Some(tls), Wire::new(service)).await;
         });
         (url, task)
     }

@@ -347,6 +347,7 @@ mod tests {
     use crate::kubeconfig::Kubeconfig;
     use crate::serve::Peer;
     use crate::testing::{Answer, Site, json};
+    use crate::wire::Wire;
 
     /// Answers with a config map that says who asked, how, and for what.
     async fn describe(request: Request<Incoming>) -> Answer {
@@ -398,7 +399,8 @@ mod tests {
         tokio::spawn(async move {
             while let Ok(connection) = listener.accept().await {
                 CONNECTIONS.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(crate::serve::connection(connection, Some(tls.clone()), service_fn(describe)));
+                let service = Wire::new(service_fn(describe));
+                tokio::spawn(crate::serve::connection(connection, Some(tls.clone()), service));
             }
         });
         let config = Kubeconfig::parse(site.kubeconfig("https://cluster-a:6443").as_bytes(), None).unwrap();

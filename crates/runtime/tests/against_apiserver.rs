@@ -8,7 +8,7 @@ use apiserver::{ApiServer, Identifiers};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use machinery::gvk::GroupVersionKind;
-use runtime::cache::{Cache, Store};
+use runtime::cache::{Cache, Codec, Store};
 use runtime::client::Client;
 use runtime::clock::Clock;
 use runtime::entropy::Entropy;
@@ -53,8 +53,8 @@ impl Bench {
         let client = Client::new(server, clock.clone());
         let cache = Cache::builder(client, clock.clone(), entropy.clone())
             .watch_time(None)
-            .kind::<ConfigMap>(|kind| kind)
-            .kind::<Secret>(|kind| kind)
+            .kind(Codec::<ConfigMap>::of_traits(), |kind| kind)
+            .kind(Codec::<Secret>::of_traits(), |kind| kind)
             .start(&Shutdown::new());
         cache.synced().await;
         let maps = cache.kind::<ConfigMap>().unwrap();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::Kind as _;
 use api::controlplane::KubeadmControlPlane;
 use api::workload::{DaemonSet, Deployment, WorkloadSpec};
 use decide::certificates::key_pairs;
@@ -95,9 +96,13 @@ async fn is_kept(cx: &Context, seen: &Observed) -> Result<bool, Error> {
     let metadata = &seen.control_plane.metadata;
     let kind = Kind::of::<KubeadmControlPlane>();
     match cx.cache.client().get(&kind, &Key::of(metadata)).await {
-        Ok(body) => Ok(decode(&body).is_ok_and(|found: KubeadmControlPlane| {
-            found.metadata.uid == metadata.uid && found.metadata.deletion_timestamp.is_none()
-        })),
+        Ok(body) => {
+            let found =
+                std::str::from_utf8(&body).ok().and_then(|text| KubeadmControlPlane::from_json(text).ok());
+            Ok(found.is_some_and(|found| {
+                found.metadata.uid == metadata.uid && found.metadata.deletion_timestamp.is_none()
+            }))
+        }
         Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(error.into()),
     }

@@ -202,7 +202,7 @@ pub fn config(seen: &Observed, machine: &Machine, name: &str, is_join: bool) -> 
         ..KubeadmConfig::default()
     };
     // A type of ours is always JSON.
-    serde_json::to_value(config).unwrap_or_default()
+    config.to_json()
 }
 
 /// The infrastructure object of a Machine, made from its template.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::Kind as _;
 use api::core::Machine;
 use api::core::common::Metadata;
 use api::labels;
@@ -48,7 +49,7 @@ fn while_running(
     actions.extend(of_infrastructure(seen, machine, metadata, &stale));
     if !is_current(machine, &wanted, &of_machine, &stale) {
         // A type of ours is always JSON.
-        let object = serde_json::to_value(&wanted).unwrap_or_default();
+        let object = wanted.to_json();
         actions.push(Action::apply(MANAGER, object, WHY));
     }
     actions
@@ -67,7 +68,7 @@ fn of_config(machine: &SeenMachine, metadata: &Metadata, stale: &Applied) -> Vec
     if is_covered && stale.is_empty() {
         return Vec::new();
     }
-    let object = serde_json::to_value(config).unwrap_or_default();
+    let object = config.to_json();
     of_part(&ObjectRef::to(config), &object, metadata, stale)
 }
 

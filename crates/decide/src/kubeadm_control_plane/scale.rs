@@ -1,5 +1,6 @@
 //! One Machine more, one Machine less.
 
+use api::Kind as _;
 use api::core::Machine;
 use gotemplate::names as template;
 
@@ -62,7 +63,7 @@ pub fn up(view: &View<'_>, reason: Reason) -> Step {
     };
     let machine = desired::new_machine(seen, cluster_name, &name, select::failure_domain(view));
     // A type of ours is always JSON.
-    let object = serde_json::to_value(&machine).unwrap_or_default();
+    let object = machine.to_json();
     let why = match reason {
         Reason::Replicas if view.machines.is_empty() => "the first Machine of the control plane",
         Reason::Replicas => "the control plane has fewer Machines than wanted",

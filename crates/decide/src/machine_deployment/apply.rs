@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::Kind as _;
 use api::core::machine_set::MachineSet;
 use api::labels;
 
@@ -179,6 +180,5 @@ fn why(set: &SeenMachineSet, target: &Target) -> String {
 }
 
 fn apply(object: &MachineSet, why: String) -> Action {
-    // A type of ours is always JSON.
-    Action::apply(MANAGER, serde_json::to_value(object).unwrap_or_default(), why)
+    Action::apply(MANAGER, object.to_json(), why)
 }

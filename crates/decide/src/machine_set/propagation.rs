@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use api::Kind as _;
 use api::core::common::Metadata;
 use api::core::machine::Machine;
 use serde_json::{Value, json};
@@ -40,7 +41,7 @@ fn while_running(seen: &Observed, machine: &SeenMachine, metadata: &Metadata) ->
     let wanted = machine::existing(&seen.machine_set, metadata, &machine.machine);
     if !machine::is_current(machine, &wanted, metadata) {
         // A type of ours is always JSON.
-        let object = serde_json::to_value(&wanted).unwrap_or_default();
+        let object = wanted.to_json();
         actions.push(Action::apply(MANAGER, object, "the template of the MachineSet says so"));
     }
     actions

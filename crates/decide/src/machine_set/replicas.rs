@@ -1,5 +1,6 @@
 //! As many Machines as are wanted.
 
+use api::Kind as _;
 use api::core::Cluster;
 use api::core::machine::Machine;
 use api::labels;
@@ -48,8 +49,7 @@ fn more(seen: &Observed, cluster: &Cluster, count: usize) -> Step {
     let metadata = seen.machine_metadata();
     let create = |name: &String| {
         let machine = machine::new(&seen.machine_set, &metadata, name);
-        // A type of ours is always JSON.
-        let object = serde_json::to_value(&machine).unwrap_or_default();
+        let object = machine.to_json();
         Action::apply(MANAGER, object, "the MachineSet has fewer Machines than wanted")
     };
     Step::acts(names.iter().map(create).collect())

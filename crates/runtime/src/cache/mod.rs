@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use machinery::gvk::GroupVersionKind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -39,20 +40,35 @@ pub(crate) use decode::Header;
 pub(crate) use feed::{Feed, Scope, Surroundings};
 pub use object::Object;
 pub use store::Store;
-pub(crate) use store::{AnyStore, BeforeApply, Digest, Traits};
+pub(crate) use store::{AnyStore, BeforeApply, Decode, Digest, Traits};
 
 /// How long a server is asked to keep one watch open, unless told otherwise.
 const WATCH_TIME: Duration = Duration::from_secs(300);
 
 /// A kind with a Rust type.
-pub trait Typed:
-    kube_core::Resource<DynamicType = ()> + DeserializeOwned + Serialize + Send + Sync + 'static
-{
+pub trait Typed: kube_core::Resource<DynamicType = ()> + Send + Sync + 'static {}
+
+impl<K> Typed for K where K: kube_core::Resource<DynamicType = ()> + Send + Sync + 'static {}
+
+/// How objects of a type are read and written as JSON.
+///
+/// Functions and not traits: the code that reads a type is long, and with a trait every crate that caches the type would have
+/// it compiled once more.
+pub struct Codec<K> {
+    /// Reads an object.
+    pub decode: fn(&str) -> Result<K, serde_json::Error>,
+    /// Writes one; an empty value where it cannot be written, which is judged as different from anything.
+    pub encode: fn(&K) -> Value,
 }
 
-impl<K> Typed for K where
-    K: kube_core::Resource<DynamicType = ()> + DeserializeOwned + Serialize + Send + Sync + 'static
-{
+impl<K: DeserializeOwned + Serialize> Codec<K> {
+    /// As the type's own traits say, compiled here.
+    pub fn of_traits() -> Self {
+        Self {
+            decode: |text| serde_json::from_str(text),
+            encode: |object| serde_json::to_value(object).unwrap_or_default(),
+        }
+    }
 }
 
 type DynamicListener =
@@ -82,7 +98,7 @@ struct Registry {
     waits: Vec<Synced>,
 }
 
-type Synced = Arc<dyn Fn() -> futures::future::BoxFuture<'static, ()> + Send + Sync>;
+type Synced = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Declares what a cache holds.
 pub struct CacheBuilder {
@@ -131,7 +147,11 @@ impl<K> KindOptions<K> {
 
 impl CacheBuilder {
     /// Holds the kind `K` as `options` says.
-    pub fn kind<K: Typed>(mut self, options: impl FnOnce(KindOptions<K>) -> KindOptions<K>) -> Self {
+    pub fn kind<K: Typed>(
+        mut self,
+        codec: Codec<K>,
+        options: impl FnOnce(KindOptions<K>) -> KindOptions<K>,
+    ) -> Self {
         let options =
             options(KindOptions { indexes: Vec::new(), trim: None, label: None, managers: |_| true });
         let kind = Arc::new(Kind::of::<K>());
@@ -139,8 +159,8 @@ impl CacheBuilder {
         let store = Store::new(
             Arc::clone(&kind),
             Traits {
-                decode: |_, text| serde_json::from_str::<K>(text),
-                encode: Some(|object| encode_typed(object)),
+                decode: Decode::Typed(codec.decode),
+                encode: Some(codec.encode),
                 trim: options.trim,
                 label: options.label,
                 managers: options.managers,
@@ -222,16 +242,21 @@ impl Cache {
     /// # Errors
     /// [`Error::UnknownKind`] where the server does not serve it (yet). [`Error::Stopping`] where the watches end before the
     /// first list is complete: nobody would ever be told.
-    pub async fn dynamic(&self, wanted: &GroupVersionKind) -> Result<Store<Object>, Error> {
-        let store = match self.known_dynamic(wanted) {
-            Some(store) => store,
-            None => self.begin_dynamic(wanted).await?,
-        };
-        tokio::select! {
-            biased;
-            () = store.synced() => Ok(store),
-            () = self.shared.shutdown.requested() => Err(Error::Stopping(store.kind().to_string())),
-        }
+    pub fn dynamic<'a>(
+        &'a self,
+        wanted: &'a GroupVersionKind,
+    ) -> BoxFuture<'a, Result<Store<Object>, Error>> {
+        Box::pin(async move {
+            let store = match self.known_dynamic(wanted) {
+                Some(store) => store,
+                None => self.begin_dynamic(wanted).await?,
+            };
+            tokio::select! {
+                biased;
+                () = store.synced() => Ok(store),
+                () = self.shared.shutdown.requested() => Err(Error::Stopping(store.kind().to_string())),
+            }
+        })
     }
 
     /// Like [`Cache::dynamic`], but only what is watched already.
@@ -246,7 +271,7 @@ impl Cache {
         }
         let kind = Arc::new(self.shared.around.client.discover(wanted).await?);
         let traits = Traits {
-            decode: decode_object,
+            decode: Decode::ByName(decode_object),
             encode: Some(|object| object.value().clone()),
             trim: None,
             label: None,
@@ -359,11 +384,6 @@ fn wait_for<K: Send + Sync + 'static>(store: &Store<K>) -> Synced {
         let store = store.clone();
         Box::pin(async move { store.synced().await })
     })
-}
-
-fn encode_typed<K: Serialize>(object: &K) -> Value {
-    // A type that cannot be written as JSON cannot have come from JSON; an empty object is judged as different.
-    serde_json::to_value(object).unwrap_or_default()
 }
 
 /// Decodes JSON, without the managed fields, and with `apiVersion` and `kind`, which the items of a list may lack.

@@ -36,9 +36,17 @@ pub(crate) type Digest = [u8; 16];
 pub(crate) type IndexFunction<K> = Arc<dyn Fn(&K) -> Vec<String> + Send + Sync>;
 type Listener<K> = Arc<dyn Fn(Option<&K>, Option<&K>, Priority) + Send + Sync>;
 
+/// How an object is read.
+pub(crate) enum Decode<K> {
+    /// Whose type says what it is.
+    Typed(fn(&str) -> Result<K, serde_json::Error>),
+    /// Whose kind has to be said.
+    ByName(fn(&Kind, &str) -> Result<K, serde_json::Error>),
+}
+
 /// How a store decodes and what it keeps.
 pub(crate) struct Traits<K> {
-    pub decode: fn(&Kind, &str) -> Result<K, serde_json::Error>,
+    pub decode: Decode<K>,
     /// Needed to judge applies; without it, none is judged.
     pub encode: Option<fn(&K) -> Value>,
     /// Drops what nobody reads, to save memory.
@@ -359,7 +367,15 @@ impl<K: Send + Sync + 'static> Store<K> {
     /// Decodes the answer to a request about this kind, without keeping it.
     pub(crate) fn decode(&self, text: &str) -> Result<K, serde_json::Error> {
         let header = Header::read(text)?;
-        (self.inner.traits.decode)(&self.inner.kind, &header.without_managed_fields(text))
+        self.decode_without_managed_fields(&header, text)
+    }
+
+    fn decode_without_managed_fields(&self, header: &Header<'_>, text: &str) -> Result<K, serde_json::Error> {
+        let text = header.without_managed_fields(text);
+        match self.inner.traits.decode {
+            Decode::Typed(decode) => decode(&text),
+            Decode::ByName(decode) => decode(&self.inner.kind, &text),
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State<K>> {
@@ -380,7 +396,7 @@ impl<K: Send + Sync + 'static> Store<K> {
 
     fn decode_entry<'a>(&self, text: &'a str, header: &Header<'a>) -> Result<Entry<K>, serde_json::Error> {
         let traits = &self.inner.traits;
-        let mut object = (traits.decode)(&self.inner.kind, &header.without_managed_fields(text))?;
+        let mut object = self.decode_without_managed_fields(header, text)?;
         if let Some(trim) = traits.trim {
             trim(&mut object);
         }

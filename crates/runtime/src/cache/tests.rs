@@ -29,7 +29,7 @@ impl Bench {
         let shutdown = Shutdown::new();
         let builder = Cache::builder(client, clock.clone(), Entropy::seeded(1))
             .watch_time(None)
-            .kind::<ConfigMap>(|kind| kind.index("colour", colour));
+            .kind(Codec::<ConfigMap>::of_traits(), |kind| kind.index("colour", colour));
         let cache = shape(builder).start(&shutdown);
         let maps = cache.kind::<ConfigMap>().unwrap();
         Self { server, clock, cache, maps, shutdown }
@@ -270,7 +270,7 @@ async fn a_kind_may_be_held_both_ways() {
     // Discovery of the core group is not what is tested: register the plural by hand.
     let kind = Arc::new(Kind::of::<ConfigMap>());
     let traits = Traits {
-        decode: decode_object,
+        decode: Decode::ByName(decode_object),
         encode: Some(|object: &Object| object.value().clone()),
         trim: None,
         label: None,
@@ -299,7 +299,7 @@ async fn labels_decide_what_is_held() {
     let clock = Clock::simulated(Timestamp::constant(1_800_000_000, 0));
     let client = Client::new(server.clone(), clock.clone());
     let cache = Cache::builder(client, clock.clone(), Entropy::seeded(1))
-        .kind::<ConfigMap>(|kind| kind.label("mine"))
+        .kind(Codec::<ConfigMap>::of_traits(), |kind| kind.label("mine"))
         .start(&Shutdown::new());
     cache.synced().await;
     let maps = cache.kind::<ConfigMap>().unwrap();

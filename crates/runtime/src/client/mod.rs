@@ -4,6 +4,8 @@
 //! and a rehearsal can put faults between the two (see [`crate::faults`]). Answers stay bytes here: the cache decodes each of
 //! them once, for itself and the caller alike.
 //!
+//! What other crates await is boxed: an `async fn` is compiled anew, with all that it awaits, by every crate that does.
+//!
 //! Deliberately absent: retries. Whoever asked knows whether asking again is right; reconciles are retried as a whole.
 
 mod error;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http_body_util::BodyExt as _;
 use kube_core::Status;
 use machinery::gvk::GroupVersionKind;
@@ -170,15 +173,20 @@ impl Client {
     }
 
     /// Sends `call` and returns the body of a successful answer.
-    pub async fn call(&self, call: Call<'_>) -> Result<Bytes, Error> {
-        let started = self.clock.now();
-        let result = match tokio::time::timeout(ANSWER_TIMEOUT, self.exchange(&call)).await {
-            Ok(result) => result,
-            Err(_) => Err(Subject::Call(&call).no_answer(too_late())),
-        };
-        let (failed, conflict) = (result.is_err(), result.as_ref().is_err_and(Error::is_conflict));
-        self.metrics.record(call.verb, &addressed(&call), self.clock.since(started), failed, conflict);
-        result
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Bytes, Error>> {
+        Box::pin(async move {
+            let started = self.clock.now();
+            let result = match tokio::time::timeout(ANSWER_TIMEOUT, self.exchange(&call)).await {
+                Ok(result) => result,
+                Err(_) => Err(Subject::Call(&call).no_answer(too_late())),
+            };
+            let (failed, conflict) = (result.is_err(), result.as_ref().is_err_and(Error::is_conflict));
+            self.metrics.record(call.verb, &addressed(&call), self.clock.since(started), failed, conflict);
+            result
+        })
     }
 
     /// Opens a watch and returns its body: one JSON event a line.
@@ -195,12 +203,16 @@ impl Client {
     }
 
     /// The object `key`, live, as text.
-    pub async fn get(&self, kind: &Kind, key: &Key) -> Result<Bytes, Error> {
-        self.call(Call::new(Verb::Get, kind, key)).await
+    pub fn get<'a>(&'a self, kind: &'a Kind, key: &'a Key) -> BoxFuture<'a, Result<Bytes, Error>> {
+        self.call(Call::new(Verb::Get, kind, key))
     }
 
     /// Finds the plural of a kind by asking the server for the resources of its group and version.
-    pub async fn discover(&self, wanted: &GroupVersionKind) -> Result<Kind, Error> {
+    pub fn discover<'a>(&'a self, wanted: &'a GroupVersionKind) -> BoxFuture<'a, Result<Kind, Error>> {
+        Box::pin(self.discovered(wanted))
+    }
+
+    async fn discovered(&self, wanted: &GroupVersionKind) -> Result<Kind, Error> {
         #[derive(serde::Deserialize)]
         struct Resources {
             #[serde(default)]
@@ -229,7 +241,11 @@ impl Client {
     ///
     /// # Errors
     /// When it refuses or does not answer.
-    pub async fn read(&self, path: &str) -> Result<Bytes, Error> {
+    pub fn read<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Bytes, Error>> {
+        Box::pin(self.read_whole(path))
+    }
+
+    async fn read_whole(&self, path: &str) -> Result<Bytes, Error> {
         let subject = Subject::Path(path);
         let request = http::Request::get(path)
             .header(http::header::ACCEPT, "application/json")

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use etcd::client::{Client, DEFAULT_CALL_TIMEOUT, DEFAULT_DIAL_TIMEOUT};
+use futures::future::BoxFuture;
 
 use super::{NotAvailable, OpenPortError, Workloads};
 use crate::key::Key;
@@ -83,7 +84,19 @@ pub enum EtcdError {
 impl Workloads {
     /// Connects to etcd on `node` of `cluster`. The connection is the caller's: dropping the client closes it, and with it
     /// the tunnel.
-    pub async fn etcd(
+    ///
+    /// # Errors
+    /// When there is no connection, no tunnel, or no etcd at its end.
+    pub fn etcd<'a>(
+        &'a self,
+        cluster: &'a Key,
+        node: &'a str,
+        access: &'a EtcdAccess<'a>,
+    ) -> BoxFuture<'a, Result<Client, EtcdError>> {
+        Box::pin(self.connect_to_etcd(cluster, node, access))
+    }
+
+    async fn connect_to_etcd(
         &self,
         cluster: &Key,
         node: &str,

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Node;
 use tokio::sync::Notify;
@@ -371,15 +372,20 @@ impl Workloads {
     }
 
     /// Opens a byte stream to a port of a pod in `cluster`.
-    pub async fn open_port(
-        &self,
-        cluster: &Key,
-        namespace: &str,
-        pod: &str,
+    ///
+    /// # Errors
+    /// When there is no connection, or the API server refuses.
+    pub fn open_port<'a>(
+        &'a self,
+        cluster: &'a Key,
+        namespace: &'a str,
+        pod: &'a str,
         port: u16,
-    ) -> Result<PortStream, OpenPortError> {
-        let client = self.client(cluster)?;
-        Ok(crate::portforward::open(&client, namespace, pod, port).await?)
+    ) -> BoxFuture<'a, Result<PortStream, OpenPortError>> {
+        Box::pin(async move {
+            let client = self.client(cluster)?;
+            Ok(crate::portforward::open(&client, namespace, pod, port).await?)
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Node;
 use serde::de::DeserializeOwned;
 
 use super::{Change, Entry, Shared};
-use crate::cache::{AnyStore as _, Feed, Scope, Store, Surroundings, Traits};
+use crate::cache::{AnyStore as _, Decode, Feed, Scope, Store, Surroundings, Traits};
 use crate::client::Client;
 use crate::key::Key;
 use crate::kind::Kind;
@@ -82,7 +82,7 @@ impl<K: Watched> Watch<K> {
     pub(super) fn new(spec: &WatchSpec<K>, shared: &Arc<Shared>, cluster: &Key) -> Self {
         let kind = Arc::new(Kind::of::<K>());
         let traits = Traits {
-            decode: |_, text| serde_json::from_str(text),
+            decode: Decode::Typed(|text| serde_json::from_str(text)),
             // Nothing is applied by way of it.
             encode: None,
             trim: Some(spec.trim),

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 
 use super::*;
+use crate::cache::Codec;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::fake::Server;
@@ -26,7 +27,7 @@ async fn bench() -> Bench {
     let client = Client::new(server.clone(), clock.clone());
     let cache = Cache::builder(client, clock.clone(), Entropy::seeded(1))
         .watch_time(None)
-        .kind::<ConfigMap>(|kind| kind)
+        .kind(Codec::<ConfigMap>::of_traits(), |kind| kind)
         .start(&Shutdown::new());
     cache.synced().await;
     let maps = cache.kind::<ConfigMap>().unwrap();

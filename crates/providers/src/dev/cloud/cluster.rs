@@ -9,6 +9,7 @@ use bytes::Bytes;
 use runtime::entropy::Stream;
 use runtime::network::{Connection, Listener};
 use runtime::shutdown::Shutdown;
+use runtime::wire::Wire;
 use rustls::ServerConfig;
 use store::{Change, Options, Precondition};
 use tokio::task::JoinHandle;
@@ -282,7 +283,7 @@ fn serve(cluster: &Arc<Cluster>, connection: Connection) {
         let (Some(tls), Some(serving)) = (state.tls.clone(), state.serving.clone()) else { return };
         (tls, serving)
     };
-    let front = Front::new(Arc::downgrade(cluster));
+    let front = Wire::new(Front::new(Arc::downgrade(cluster)));
     tokio::spawn(async move {
         tokio::select! {
             biased;

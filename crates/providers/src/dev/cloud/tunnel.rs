@@ -10,6 +10,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use runtime::network::Connection;
 use runtime::shutdown::Shutdown;
+use runtime::wire::Wire;
 use tokio::io::DuplexStream;
 
 use super::certificates;
@@ -102,7 +103,7 @@ fn api_server(cluster: &Arc<Cluster>, node: &str, port: u16) -> io::Result<Optio
         tls.zip(state.process_on(node))
     };
     let Some((tls, process)) = found else { return Ok(None) };
-    let front = Front::new(Arc::downgrade(cluster));
+    let front = Wire::new(Front::new(Arc::downgrade(cluster)));
     Ok(Some(connected(process, |theirs| async move {
         if let Err(error) = runtime::serve::connection(Box::new(theirs), Some(tls), front).await {
             tracing::debug!(error, "a tunnel to an API server ended");
