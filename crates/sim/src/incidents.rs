@@ -10,8 +10,9 @@ use std::sync::Once;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
-use tracing_subscriber::{EnvFilter, Registry};
 
 /// What a reconcile says that did not come to rest by itself.
 const RESTLESS: &str = "does not come to rest";
@@ -25,7 +26,8 @@ thread_local! {
 pub fn listen<T>(body: impl FnOnce() -> T) -> T {
     hook();
     INCIDENTS.with_borrow_mut(|incidents| *incidents = Some(Vec::new()));
-    let printed = EnvFilter::try_from_env("WINDLASS_LOG").ok().map(|filter| {
+    let filter = std::env::var("WINDLASS_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let printed = filter.map(|filter| {
         let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time();
         layer.with_filter(filter)
     });

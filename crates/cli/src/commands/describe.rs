@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use runtime::clock::Clock;
 use serde_json::Value;
+use tracing::level_filters::LevelFilter;
 
 use super::read;
 use crate::error::CommandError;
@@ -33,7 +34,7 @@ pub struct ClusterArguments {
 
 /// Runs the command.
 pub fn run(what: Describe) -> Result<(), CommandError> {
-    super::start_logging("error");
+    super::logging::start(LevelFilter::ERROR)?;
     let Describe::Cluster(arguments) = what;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;

@@ -3,13 +3,13 @@
 mod benchmark;
 mod demo;
 mod describe;
+mod logging;
 mod objects;
 mod read;
 mod signals;
 mod up;
 mod watched;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,19 +49,6 @@ fn default_data_directory() -> Result<PathBuf, CommandError> {
     home.filter(|home| home.is_absolute()).map(|home| home.join("windlass")).ok_or_else(|| {
         CommandError::user("there is no home directory to keep data in").hint("name one with --data-dir DIR")
     })
-}
-
-/// Logs to standard error: `WINDLASS_LOG` holds a filter such as `debug` or `runtime=debug,warn`.
-fn start_logging(default: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("WINDLASS_LOG");
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    // A second call in one process keeps the first subscriber.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(true)
-        .try_init();
 }
 
 /// Drives a command that runs the plane, on all cores.

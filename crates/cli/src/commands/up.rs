@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use manager::{Data, DataDirectory, Environment, Plane, Settings, StartError, create_private_directory};
 use serde_json::Value;
 use tempfile::TempDir;
+use tracing::level_filters::LevelFilter;
 
 use super::signals::{StopSignals, stop_plane};
 use crate::error::CommandError;
@@ -46,7 +47,7 @@ enum Controllers {
 
 /// Runs the command until it is told to stop.
 pub fn run(arguments: UpArguments) -> Result<(), CommandError> {
-    super::start_logging("info");
+    super::logging::start(LevelFilter::INFO)?;
     // Held until the end: with it goes the kubeconfig of a plane that keeps nothing.
     let (settings, _folder) = settings(arguments)?;
     super::block_on(async {

@@ -16,6 +16,7 @@ use self::report::Measured;
 use super::signals::StopSignals;
 use crate::error::CommandError;
 use crate::output;
+use tracing::level_filters::LevelFilter;
 
 /// How many clusters, and how they are watched.
 #[derive(Debug, Args)]
@@ -54,7 +55,7 @@ pub struct Conditions {
 
 /// Runs the command.
 pub fn run(arguments: BenchmarkArguments) -> Result<(), CommandError> {
-    super::start_logging("error");
+    super::logging::start(LevelFilter::ERROR)?;
     let conditions = Conditions {
         environment: Environment::of_this_machine().map_err(CommandError::internal)?,
         parent: arguments.data_dir.unwrap_or_else(std::env::temp_dir),

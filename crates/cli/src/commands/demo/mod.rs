@@ -25,6 +25,7 @@ use super::{objects, read, up};
 use crate::error::CommandError;
 use crate::output;
 use crate::tree;
+use tracing::level_filters::LevelFilter;
 
 /// What is brought up.
 const OBJECTS: &str = include_str!("cluster.yaml");
@@ -49,7 +50,8 @@ pub struct DemoArguments {
 /// Runs the command.
 pub fn run(arguments: DemoArguments) -> Result<(), CommandError> {
     // A log line would tear the drawing apart.
-    super::start_logging(if std::io::stdout().is_terminal() { "off" } else { "error" });
+    let level = if std::io::stdout().is_terminal() { LevelFilter::OFF } else { LevelFilter::ERROR };
+    super::logging::start(level)?;
     let folder = up::temporary_directory("windlass-demo-")?;
     let settings = Settings {
         data: Data::Directory(folder.path().join("data")),
