@@ -207,7 +207,8 @@ impl Feed {
                 self.too_short(around, progress, "the version expired")
             }
             Ended::Rewound => {
-                warn!(kind = %self.kind, "the server's versions went backwards; reading everything anew");
+                let watch = self.described(around);
+                warn!(watch, "the server's versions went backwards; reading everything anew");
                 self.stores().iter().for_each(|store| store.rewind());
                 progress.version = None;
                 self.highest.store(0, Relaxed);

@@ -88,6 +88,14 @@ enum Failure {
     Panic(String),
 }
 
+/// What has failed so far, so that nothing is said twice.
+#[derive(Default)]
+struct Complaints {
+    last: BTreeMap<Key, String>,
+    /// What fails now was cut short, and this process will not try it again.
+    is_stopping: bool,
+}
+
 impl Controller {
     /// A controller that works on the keys of `queue`.
     pub fn new(name: &'static str, queue: Queue, clock: Clock) -> Self {
@@ -114,7 +122,7 @@ impl Controller {
     {
         let reconcile = Arc::new(reconcile);
         let mut tasks = JoinSet::new();
-        let mut complaints = BTreeMap::new();
+        let mut complaints = Complaints::default();
         loop {
             tokio::select! {
                 biased;
@@ -130,12 +138,13 @@ impl Controller {
             }
         }
         self.queue.close();
+        complaints.is_stopping = true;
         while let Some(ended) = tasks.join_next().await {
             self.finish(ended, &mut complaints);
         }
     }
 
-    fn finish(&self, ended: Result<Ended, JoinError>, complaints: &mut BTreeMap<Key, String>) {
+    fn finish(&self, ended: Result<Ended, JoinError>, complaints: &mut Complaints) {
         let Ok(Ended { key, result, duration }) = ended else {
             // Tasks are not aborted, and panics are caught inside them.
             error!(controller = self.name, "a reconcile was lost");
@@ -145,7 +154,7 @@ impl Controller {
         self.metrics.microseconds.fetch_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX), Relaxed);
         let done = match result {
             Ok(next) => {
-                complaints.remove(&key);
+                complaints.last.remove(&key);
                 match next {
                     Next::OnChange => Done::Settled,
                     Next::At(time) => Done::At(time),
@@ -160,14 +169,18 @@ impl Controller {
         self.queue.done(&key, done);
     }
 
-    fn complain(&self, key: &Key, failure: Failure, complaints: &mut BTreeMap<Key, String>) {
+    fn complain(&self, key: &Key, failure: Failure, complaints: &mut Complaints) {
         let text = match failure {
             Failure::Panic(text) => {
                 self.metrics.panics.fetch_add(1, Relaxed);
                 error!(controller = self.name, %key, panic = text, "a reconcile panicked");
                 text
             }
-            Failure::Error(text) if complaints.get(key) == Some(&text) => {
+            Failure::Error(text) if complaints.is_stopping => {
+                debug!(controller = self.name, %key, error = text, "cut short by stopping");
+                return;
+            }
+            Failure::Error(text) if complaints.last.get(key) == Some(&text) => {
                 debug!(controller = self.name, %key, error = text, "still failing");
                 return;
             }
@@ -176,7 +189,7 @@ impl Controller {
                 text
             }
         };
-        complaints.insert(key.clone(), text);
+        complaints.last.insert(key.clone(), text);
     }
 }
 
