@@ -10,8 +10,8 @@ const MARKER: &str = "windlass-data";
 /// The format this version writes; a directory of another format is refused, not guessed at.
 const FORMAT: &str = "1";
 
-/// The file that is written once everything is up for the first time.
-const DIRECTORY_IN_USE: &str = "address";
+/// The file that says where the API listened last. Written once everything is up, so it also shows that a directory was in use.
+const ADDRESS_FILE: &str = "address";
 
 /// Why a data directory cannot be used. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub enum DataError {
         found: String,
     },
     /// It was in use, and a database in it is empty now.
-    #[error("{} is empty, and it was not: {DIRECTORY_IN_USE} beside it shows that the directory was in use", .0.display())]
+    #[error("{} is empty, and it was not: {ADDRESS_FILE} beside it shows that the directory was in use", .0.display())]
     Emptied(PathBuf),
     /// Another process has it open.
     #[error("{} is in use by another windlass", .0.display())]
@@ -124,7 +124,7 @@ impl DataDirectory {
 
     /// The port the management API server had last; asked for again so that kubeconfig files stay true.
     pub fn address_file(&self) -> PathBuf {
-        self.path.join(DIRECTORY_IN_USE)
+        self.path.join(ADDRESS_FILE)
     }
 
     /// The administrator's kubeconfig, unless another file is asked for.

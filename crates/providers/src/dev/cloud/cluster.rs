@@ -1,13 +1,15 @@
 //! One simulated cluster: its state, its place on the network, and how both are kept.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use apiserver::{ApiServer, Identifiers};
 use bytes::Bytes;
+use runtime::clock::Clock;
 use runtime::entropy::Stream;
-use runtime::network::{Connection, Listener};
+use runtime::network::{Connection, Listener, SharedNetwork};
 use runtime::shutdown::Shutdown;
 use runtime::wire::Wire;
 use rustls::ServerConfig;
@@ -21,6 +23,17 @@ use super::{Ground, certificates, tunnel};
 
 /// How long accepting pauses after a failure, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long to wait before an address that somebody else has is tried again.
+const TAKEN_PAUSE: Duration = Duration::from_secs(1);
+
+/// What becomes of a cluster whose address somebody else has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It cannot be started.
+    Fails,
+    /// It starts, and is reached once the address is free.
+    Waits,
+}
 
 /// A simulated cluster.
 pub(crate) struct Cluster {
@@ -86,16 +99,28 @@ impl State {
 
 impl Cluster {
     /// Puts a cluster on the network, as its record says.
+    ///
+    /// # Errors
+    /// When nothing can listen there, unless `taken` has it that the address is waited for.
     pub async fn start(
         ground: &Arc<Ground>,
         mut record: ClusterRecord,
         machines: Vec<MachineRecord>,
+        taken: Taken,
     ) -> Result<Arc<Self>, CloudError> {
         let id = record.id.clone();
         let address = format!("{}:{}", record.host, record.port);
-        let listener = ground.network.listen(&address).await;
-        let listener = listener.map_err(|source| CloudError::Listen { cluster: id.to_string(), source })?;
-        record.port = listener.port();
+        let listener = match ground.network.listen(&address).await {
+            Ok(listener) => {
+                record.port = listener.port();
+                Some(listener)
+            }
+            Err(error) if taken == Taken::Waits && error.kind() == io::ErrorKind::AddrInUse => {
+                tracing::error!(cluster = %id, %error, "the simulated API server is unreachable until its address is free");
+                None
+            }
+            Err(source) => return Err(CloudError::Listen { cluster: id.to_string(), source }),
+        };
         let founded = record.init.is_some();
         let state = State {
             record,
@@ -123,7 +148,14 @@ impl Cluster {
             state.tls = Some(tls);
             state.refresh();
         }
-        let accepting = tokio::spawn(accept(listener, Arc::downgrade(&cluster)));
+        let (network, clock, weak) = (ground.network.clone(), ground.clock.clone(), Arc::downgrade(&cluster));
+        let accepting = tokio::spawn(async move {
+            let listener = match listener {
+                Some(listener) => listener,
+                None => once_free(&network, &clock, &address).await,
+            };
+            accept(listener, weak).await;
+        });
         cluster.state().accepting = Some(accepting);
         Ok(cluster)
     }
@@ -256,6 +288,17 @@ impl Drop for Cluster {
         }
         if let Some(serving) = state.serving.take() {
             serving.request();
+        }
+    }
+}
+
+/// Listens on an address as soon as nobody else does. Nobody tells when that is, so it is tried again and again.
+async fn once_free(network: &SharedNetwork, clock: &Clock, address: &str) -> Listener {
+    loop {
+        clock.sleep(TAKEN_PAUSE).await;
+        if let Ok(listener) = network.listen(address).await {
+            tracing::info!(address, "the address is free again");
+            return listener;
         }
     }
 }

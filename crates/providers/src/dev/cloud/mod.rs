@@ -42,7 +42,7 @@ use runtime::network::SharedNetwork;
 use store::{Database, Options, Store};
 use tokio::task::JoinSet;
 
-use self::cluster::Cluster;
+use self::cluster::{Cluster, Taken};
 use self::directory::Directory;
 pub use self::error::CloudError;
 use self::etcd::Membership;
@@ -99,10 +99,11 @@ pub struct NewMachine {
 }
 
 impl Cloud {
-    /// Opens the cloud: reads the records and puts every cluster back on its address, before anybody asks for it.
+    /// Opens the cloud: reads the records and puts every cluster back on its address, before anybody asks for it. One whose
+    /// address somebody else has meanwhile is there all the same, and is reached once that is free.
     ///
     /// # Errors
-    /// When records cannot be read, or an address is taken: it is named.
+    /// When records cannot be read, or an address cannot be listened on for another reason: it is named.
     pub async fn open(
         database: Database,
         network: SharedNetwork,
@@ -123,7 +124,7 @@ impl Cloud {
             let ground = Arc::clone(&cloud.ground);
             starting.spawn(async move {
                 let id = record.id.clone();
-                Cluster::start(&ground, record, machines).await.map(|cluster| (id, cluster))
+                Cluster::start(&ground, record, machines, Taken::Waits).await.map(|cluster| (id, cluster))
             });
         }
         while let Some(started) = starting.join_next().await {
@@ -211,7 +212,7 @@ impl Cloud {
             etcd: Membership::default(),
             init: None,
         };
-        let cluster = Cluster::start(&self.ground, record, Vec::new()).await?;
+        let cluster = Cluster::start(&self.ground, record, Vec::new(), Taken::Fails).await?;
         cluster.save_cluster().await?;
         self.clusters().insert(id.clone(), cluster);
         Ok(())

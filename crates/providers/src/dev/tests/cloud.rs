@@ -1,6 +1,8 @@
 //! The cloud through the doors its clients use: TLS, the API, tunnels, etcd. All over pipes, under one seed and a paused
 //! clock.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::ConfigMap;
 use runtime::key::Key;
 use runtime::kind::Kind;
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 use super::world::{
     DAY, TOKEN, World, boot, bootstrap, config_maps, create, get, id, node, node_names, nodes, pods,
 };
-use crate::dev::cloud::{Bootstrap, Cloud};
+use crate::dev::cloud::{Bootstrap, ClusterId};
 
 #[tokio::test(start_paused = true)]
 async fn a_control_plane_comes_up_and_answers() {
@@ -159,16 +161,25 @@ async fn a_restart_keeps_addresses_and_objects() {
     assert_eq!(node_names(&client).await, ["cp1", "w1"]);
     assert_eq!(world.etcd(&client, "cp1").await.unwrap().member_list().await.unwrap().members.len(), 1);
     cloud.close().await;
-    let _taken = world.network.listen("127.0.0.1:20000").await.unwrap();
-    let again = Cloud::open(
-        world.database.clone(),
-        world.network.clone(),
-        world.clock.clone(),
-        world.entropy.clone(),
-    )
-    .await;
-    let error = again.err().unwrap().to_string();
-    assert!(error.contains("127.0.0.1:20000") && error.contains("default/c1"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_whose_address_is_taken_waits_for_it_and_keeps_nobody_else_waiting() {
+    let world = World::new();
+    let cloud = world.open().await;
+    world.control_plane(&cloud, 1).await;
+    cloud.close().await;
+    let taken = world.network.listen("127.0.0.1:20000").await.unwrap();
+    let cloud = world.open().await;
+    let client = world.admin(&cloud);
+    cloud.create_cluster(&ClusterId::new("default", "c2"), "other", None, None).await.unwrap();
+    assert!(world.network.listen("127.0.0.1:20000").await.is_err(), "a stranger still has it");
+    drop(taken);
+    world.clock.sleep(Duration::from_secs(2)).await;
+    assert_eq!(node_names(&client).await, ["cp1"]);
+    let error = cloud.create_cluster(&ClusterId::new("default", "c3"), "third", None, Some(20000)).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("127.0.0.1:20000") && error.contains("default/c3"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
