@@ -49,7 +49,8 @@ const NO_IO: Absence = Absence {
     texts: &["std::fs::", "TcpStream", "TcpListener", "UdpSocket", "tokio::net", "tokio::fs"],
     promise: "no input or output",
 };
-const NO_CLIENT: Absence = Absence { texts: &["runtime::", "http::", "hyper::"], promise: "no client" };
+const NO_CLIENT: Absence =
+    Absence { texts: &["kube::Client", "kube::Api", "runtime::", "http::", "hyper::"], promise: "no client" };
 const NO_KINDS: Absence = Absence {
     texts: &["KubeadmC", "MachineDeployment", "MachineSet", "DevMachine", "DevCluster", "cluster.x-k8s.io"],
     promise: "knows no Cluster API kind by name",
