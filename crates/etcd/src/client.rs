@@ -178,7 +178,10 @@ impl Client {
         let request = Bytes::from(request.encode_to_vec());
         Box::pin(async move {
             let answer = self.exchange(call, path, request).await?;
-            R::decode(answer).map_err(|error| Error::Broken { call, reason: error.to_string() })
+            R::decode(answer).map_err(|error| Error::Broken {
+                call,
+                reason: format!("the answer cannot be read: {error}"),
+            })
         })
     }
 
