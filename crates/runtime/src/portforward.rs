@@ -416,6 +416,7 @@ mod tests {
     use crate::kubeconfig::Kubeconfig;
     use crate::network::SharedNetwork;
     use crate::testing::{Answer, DAY, Site};
+    use crate::wire::Wire;
     use crate::{tls, transport};
 
     async fn answer(network: SharedNetwork, request: Request<Incoming>) -> Answer {
@@ -428,7 +429,7 @@ mod tests {
 
     async fn client_of(site: &Site) -> Client {
         let network = site.network.clone();
-        let service = service_fn(move |request| answer(network.clone(), request));
+        let service = Wire::new(service_fn(move |request| answer(network.clone(), request)));
         let (url, _) = site.serve("cluster-a:6443", &[tls::HTTP_2, tls::HTTP_1_1], service).await;
         let config = Kubeconfig::parse(site.kubeconfig(&url).as_bytes(), None).unwrap();
         transport::client(&config, &site.network, &site.clock).unwrap()

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use jiff::Timestamp;
-use tower::{BoxError, Service};
+use tower::BoxError;
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -77,25 +77,18 @@ impl Site {
     }
 
     /// Serves `service` at `host` over TLS in a task; gives the server's URL and the task.
-    pub async fn serve<S, B>(
+    pub async fn serve(
         &self,
         address: &str,
         protocols: &[&[u8]],
-        service: S,
-    ) -> (String, tokio::task::JoinHandle<()>)
-    where
-        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Future: Send + 'static,
-        S::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+        service: Wire<Incoming>,
+    ) -> (String, tokio::task::JoinHandle<()>) {
         let listener = self.network.listen(address).await.unwrap();
         let host = address.split(':').next().unwrap();
         let url = format!("https://{}", listener.local_address());
         let tls = self.server_tls(host, protocols);
         let task = tokio::spawn(async move {
-            let _ = serve::listener(listener, Some(tls), Wire::new(service)).await;
+            let _ = serve::listener(listener, Some(tls), service).await;
         });
         (url, task)
     }

@@ -364,7 +364,7 @@ mod tests {
 
     async fn ask(protocols: &[&[u8]], suffix: &str) -> std::collections::BTreeMap<String, String> {
         let site = Site::new();
-        let (url, _task) = site.serve("cluster-a:0", protocols, service_fn(describe)).await;
+        let (url, _task) = site.serve("cluster-a:0", protocols, Wire::new(service_fn(describe))).await;
         let config = Kubeconfig::parse(site.kubeconfig(&format!("{url}{suffix}")).as_bytes(), None).unwrap();
         let map = get_map(&client(&config, &site.network, &site.clock).unwrap()).await.unwrap();
         map.data.unwrap()

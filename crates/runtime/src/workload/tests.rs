@@ -203,7 +203,7 @@ impl Scene {
 
     async fn serve(&self) -> JoinHandle<()> {
         let fake = self.fake.clone();
-        let service = service_fn(move |request| fake.clone().answer(request));
+        let service = Wire::new(service_fn(move |request| fake.clone().answer(request)));
         self.site.serve(ADDRESS, &[tls::HTTP_2, tls::HTTP_1_1], service).await.1
     }
 
