@@ -116,7 +116,7 @@ impl Cluster {
                 Some(listener)
             }
             Err(error) if taken == Taken::Waits && error.kind() == io::ErrorKind::AddrInUse => {
-                tracing::error!(cluster = %id, %error, "the simulated API server is unreachable until its address is free");
+                tracing::error!(cluster = %id, address, "somebody else listens where this simulated cluster is reached; it waits until that ends");
                 None
             }
             Err(source) => return Err(CloudError::Listen { cluster: id.to_string(), source }),
