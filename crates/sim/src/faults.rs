@@ -136,8 +136,6 @@ impl fmt::Display for FaultCounts {
 
 /// The longest that one fault delays something.
 const LONGEST_DELAY_MILLISECONDS: u64 = 3_000;
-/// An early end comes within this many writes.
-const EARLY_WRITES: u64 = 400;
 
 /// How controllers stop before they are started anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,11 +236,11 @@ impl Chaos {
         1 + state.scenario.below(count.saturating_sub(1))
     }
 
-    /// After which write the cluster of this run is deleted, if that is early. To be asked once.
-    pub fn early_end(&self) -> Option<u64> {
+    /// After which write, one of the first `within`, the cluster of this run is deleted, if that is early. To be asked once.
+    pub fn early_end(&self, within: u64) -> Option<u64> {
         let rates = self.rates;
         let mut state = self.lock();
-        hits(&mut state.scenario, rates.early_ends).then(|| 1 + state.scenario.below(EARLY_WRITES))
+        hits(&mut state.scenario, rates.early_ends).then(|| 1 + state.scenario.below(within))
     }
 
     /// The cluster is deleted early.

@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use sim::faults::{FaultCounts, FaultRates, Manner, Restart};
-use sim::scenario::Size;
+use sim::scenario::Life;
 use sim::{Outcome, Rehearsal};
 
 /// As in the binary that is rehearsed: a quarter of a run would be the C library's allocator.
@@ -27,9 +27,9 @@ struct Arguments {
     /// How many seeds.
     #[arg(long, default_value_t = 100)]
     count: u64,
-    /// Three control plane machines and three workers instead of one and one.
-    #[arg(long)]
-    large: bool,
+    /// What the cluster goes through.
+    #[arg(long, value_enum, default_value_t = LifeName::Small)]
+    life: LifeName,
     /// Nothing goes wrong.
     #[arg(long)]
     calm: bool,
@@ -56,11 +56,32 @@ struct Arguments {
     jobs: Option<usize>,
 }
 
+/// The lives there are.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LifeName {
+    /// Everything, with one control plane machine and few workers.
+    Small,
+    /// Everything, with three to five control plane machines and up to ten workers.
+    Large,
+    /// A few things that the seed draws, begun without always waiting for the ones before.
+    Drawn,
+}
+
+impl From<LifeName> for Life {
+    fn from(name: LifeName) -> Self {
+        match name {
+            LifeName::Small => Self::SMALL,
+            LifeName::Large => Self::LARGE,
+            LifeName::Drawn => Self::Drawn,
+        }
+    }
+}
+
 impl Arguments {
     fn rehearsal(&self, seed: u64) -> Rehearsal {
         Rehearsal {
             seed,
-            size: if self.large { Size::LARGE } else { Size::SMALL },
+            life: self.life.into(),
             rates: if self.calm { FaultRates::NONE } else { FaultRates::ROUGH },
             restart: self.restart_after.map(|write| self.restart(write)),
             end_after: self.end_after,
@@ -181,4 +202,30 @@ fn run_all(arguments: &Arguments, runs: &[Rehearsal]) -> ExitCode {
         totals.faults
     );
     if failed.into_inner() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_a_failure_prints_repeats_the_run() {
+        let lives = [Life::SMALL, Life::LARGE, Life::Drawn];
+        let rates = [FaultRates::NONE, FaultRates::ROUGH];
+        let restarts = [None, Some(Manner::AtOnce), Some(Manner::InOrder)]
+            .map(|manner| manner.map(|manner| Restart { after: 11, manner }));
+        let ends = [None, Some(17)];
+        let runs = lives.into_iter().flat_map(|life| rates.map(|rates| (life, rates)));
+        let runs = runs.flat_map(|(life, rates)| restarts.map(|restart| (life, rates, restart)));
+        let runs = runs.flat_map(|(life, rates, restart)| {
+            ends.map(|end_after| Rehearsal { seed: 5, life, rates, restart, end_after })
+        });
+        for run in runs {
+            let line = run.to_string();
+            let words = line.split_once(" -- ").unwrap().1.split(' ');
+            let arguments = Arguments::try_parse_from(std::iter::once("sim").chain(words)).unwrap();
+            assert_eq!(arguments.rehearsal(arguments.seed.unwrap()), run, "{line}");
+        }
+    }
 }

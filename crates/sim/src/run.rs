@@ -6,7 +6,7 @@ use tokio::runtime::Builder;
 
 use crate::faults::{FaultCounts, FaultRates, Manner, Restart};
 use crate::incidents;
-use crate::scenario::{Size, lifecycle};
+use crate::scenario::{Life, lifecycle};
 use crate::trace::Entry;
 use crate::world::{World, WorldError};
 
@@ -18,8 +18,8 @@ const SHOWN_ENTRIES: usize = 30;
 pub struct Rehearsal {
     /// Decides every uid, key, jitter and fault.
     pub seed: u64,
-    /// How large the cluster is.
-    pub size: Size,
+    /// What the cluster goes through.
+    pub life: Life,
     /// How often things go wrong.
     pub rates: FaultRates,
     /// Stops and starts all controllers.
@@ -32,8 +32,10 @@ pub struct Rehearsal {
 impl fmt::Display for Rehearsal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cargo run --release -p sim -- --seed {}", self.seed)?;
-        if self.size == Size::LARGE {
-            f.write_str(" --large")?;
+        match self.life {
+            Life::LARGE => f.write_str(" --life large")?,
+            Life::Whole(_) => {}
+            Life::Drawn => f.write_str(" --life drawn")?,
         }
         if self.rates == FaultRates::NONE {
             f.write_str(" --calm")?;
@@ -89,8 +91,8 @@ impl fmt::Display for Failure {
 
 impl Rehearsal {
     /// A run under a seed.
-    pub fn new(seed: u64, size: Size, rates: FaultRates) -> Self {
-        Self { seed, size, rates, restart: None, end_after: None }
+    pub fn new(seed: u64, life: Life, rates: FaultRates) -> Self {
+        Self { seed, life, rates, restart: None, end_after: None }
     }
 
     /// Runs a cluster's life.
@@ -106,7 +108,7 @@ impl Rehearsal {
         let runtime = runtime.map_err(|error| self.failed(None, error.to_string()))?;
         runtime.block_on(async {
             let mut world = World::new(self).await.map_err(|error| self.failed(None, error.to_string()))?;
-            let outcome = lifecycle(&mut world, self.size).await;
+            let outcome = lifecycle(&mut world, self.life).await;
             self.report(&world, outcome)
         })
     }

@@ -131,7 +131,7 @@ impl World {
         let user = Client::new(ground.server.clone(), environment.clock.clone());
         let (cloud, clock) = (ground.cloud.clone(), environment.clock.clone());
         let checkers = Checkers::new(&ground.server, &simulated, cloud, clock)?;
-        let end_after = rehearsal.end_after.or(chaos.early_end());
+        let end_after = rehearsal.end_after.or(chaos.early_end(rehearsal.life.early_writes()));
         Ok(Self {
             environment,
             ground,

@@ -1,17 +1,21 @@
 //! Whole clusters, from nothing to nothing, under many seeds.
 
+use std::ops::Range;
 use std::thread;
 
 use sim::faults::{FaultCounts, FaultRates, Manner, Restart};
-use sim::scenario::Size;
+use sim::scenario::Life;
 use sim::{Outcome, Rehearsal};
 
 /// As in the binary that is rehearsed: a quarter of a run would be the C library's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Seeds that every test run rehearses. More of them: `cargo run --release -p sim -- --count N`.
-const SEEDS: u64 = 200;
+/// Drawn lives that every test run rehearses. More of them: `cargo run --release -p sim -- --life drawn --count N`.
+const DRAWN_SEEDS: u64 = 200;
+/// Whole lives beside them, of small clusters and of large ones.
+const SMALL_SEEDS: u64 = 40;
+const LARGE_SEEDS: u64 = 8;
 
 fn passed(rehearsal: &Rehearsal) -> Outcome {
     rehearsal.run().unwrap_or_else(|failure| panic!("{failure}"))
@@ -37,46 +41,52 @@ fn all_passed(rehearsals: &[Rehearsal]) -> FaultCounts {
 
 #[test]
 fn a_calm_cluster_grows_shrinks_upgrades_and_goes() {
-    let outcome = passed(&Rehearsal::new(1, Size::LARGE, FaultRates::NONE));
+    let outcome = passed(&Rehearsal::new(1, Life::LARGE, FaultRates::NONE));
     println!("{} writes in {} virtual seconds", outcome.trace.len(), outcome.elapsed_seconds);
     assert_eq!(outcome.faults, FaultCounts::default());
 }
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
-    for size in [Size::SMALL, Size::LARGE] {
-        let rehearsal = Rehearsal::new(7, size, FaultRates::ROUGH);
+    for life in [Life::SMALL, Life::LARGE, Life::Drawn] {
+        let rehearsal = Rehearsal::new(7, life, FaultRates::ROUGH);
         let (first, second) = (passed(&rehearsal), passed(&rehearsal));
         for (number, (one, other)) in first.trace.iter().zip(&second.trace).enumerate() {
             assert_eq!(one, other, "entry {number}");
         }
         assert_eq!(first, second);
-        assert_ne!(first.trace, passed(&Rehearsal::new(8, size, FaultRates::ROUGH)).trace);
+        assert_ne!(first.trace, passed(&Rehearsal::new(8, life, FaultRates::ROUGH)).trace);
     }
 }
 
-#[test]
-fn whatever_goes_wrong_the_cluster_comes_up_and_goes_away() {
-    let rehearsals: Vec<_> =
-        (0..SEEDS).map(|seed| Rehearsal::new(seed, Size::SMALL, FaultRates::ROUGH)).collect();
+fn rough(seeds: Range<u64>, life: Life) -> FaultCounts {
+    let rehearsals: Vec<_> = seeds.map(|seed| Rehearsal::new(seed, life, FaultRates::ROUGH)).collect();
     let faults = all_passed(&rehearsals);
-    println!("{SEEDS} seeds: {faults}");
-    for (name, count) in faults.each() {
+    println!("{} seeds: {faults}", rehearsals.len());
+    faults
+}
+
+#[test]
+fn whatever_is_wanted_and_goes_wrong_the_cluster_comes_up_and_goes_away() {
+    for (name, count) in rough(0..DRAWN_SEEDS, Life::Drawn).each() {
         assert!(count > 0, "no {name}: faults that never happen test nothing");
     }
 }
 
 #[test]
+fn whole_lives_go_on_whatever_goes_wrong() {
+    rough(0..SMALL_SEEDS, Life::SMALL);
+}
+
+#[test]
 fn three_control_planes_survive_faults_too() {
-    let rehearsals: Vec<_> =
-        (1000..1008).map(|seed| Rehearsal::new(seed, Size::LARGE, FaultRates::ROUGH)).collect();
-    println!("{} seeds: {}", rehearsals.len(), all_passed(&rehearsals));
+    rough(1000..1000 + LARGE_SEEDS, Life::LARGE);
 }
 
 /// All writes are tried by `cargo run --release -p sim -- --seed 1 --calm --restart-everywhere`, with `--in-order` and without.
 #[test]
 fn controllers_may_stop_after_any_write() {
-    let whole = Rehearsal::new(1, Size::SMALL, FaultRates::NONE);
+    let whole = Rehearsal::new(1, Life::SMALL, FaultRates::NONE);
     let writes = passed(&whole).trace.len() as u64;
     let manners = [Manner::AtOnce, Manner::InOrder].into_iter().cycle();
     let restarts = (1..=writes).step_by(7).zip(manners).map(|(after, manner)| Restart { after, manner });
@@ -89,7 +99,7 @@ fn controllers_may_stop_after_any_write() {
 /// As above: `--end-everywhere`.
 #[test]
 fn a_cluster_may_be_deleted_after_any_write() {
-    let whole = Rehearsal::new(1, Size::SMALL, FaultRates::NONE);
+    let whole = Rehearsal::new(1, Life::SMALL, FaultRates::NONE);
     let rehearsals: Vec<_> =
         (1..150).step_by(9).map(|write| Rehearsal { end_after: Some(write), ..whole }).collect();
     let faults = all_passed(&rehearsals);

@@ -11,7 +11,8 @@ use store::{Change, Options, Precondition};
 use super::{Violation, leftovers, rest};
 use crate::Rehearsal;
 use crate::faults::FaultRates;
-use crate::scenario::{Size, objects};
+use crate::scenario::Life;
+use crate::scenario::objects::objects;
 use crate::world::World;
 
 const CORE: &str = "cluster.x-k8s.io";
@@ -19,7 +20,7 @@ const CONTROL_PLANE: &str = "sim-control-plane";
 
 /// A world with the objects of a cluster, and nobody who looks after them.
 async fn world(control_plane: i64, workers: i64) -> World {
-    let rehearsal = Rehearsal::new(1, Size::SMALL, FaultRates::NONE);
+    let rehearsal = Rehearsal::new(1, Life::SMALL, FaultRates::NONE);
     let mut world = World::without_controllers(&rehearsal).await.unwrap();
     for object in objects(control_plane, workers, "v1.35.0", &json!({})) {
         world.apply(&object).await.unwrap();
