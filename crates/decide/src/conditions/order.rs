@@ -1,6 +1,8 @@
 //! The order in which conditions stand in an object.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// What people look for first comes first, what other controllers add stands between our own conditions and the two
 /// that close the list. `""` is the place of every type that is not named here.
@@ -50,9 +52,12 @@ const ORDER: &[&str] = &[
     "Deleting",
 ];
 
+/// The place of each type that is named in [`ORDER`]. Every status is ordered by it, condition by condition.
+static PLACES: LazyLock<BTreeMap<&str, usize>> =
+    LazyLock::new(|| ORDER.iter().enumerate().map(|(place, name)| (*name, place)).collect());
+
 fn rank(condition_type: &str) -> usize {
-    let place = |wanted: &str| ORDER.iter().position(|known| *known == wanted);
-    place(condition_type).or_else(|| place("")).unwrap_or(ORDER.len())
+    PLACES.get(condition_type).or_else(|| PLACES.get("")).copied().unwrap_or(ORDER.len())
 }
 
 /// Compares two condition types by their place in an object; types that share a place go by name.

@@ -19,19 +19,23 @@ pub fn set(conditions: &mut Vec<Condition>, new: NewCondition, generation: i64, 
     let changed = match existing {
         Some(condition) => update(condition, new, observed_generation, since),
         None => {
-            conditions.push(Condition {
+            let place = conditions.partition_point(|one| default_order(&one.type_, &new.type_).is_lt());
+            let condition = Condition {
                 type_: new.type_.into_owned(),
                 status: new.status.as_str().to_owned(),
                 reason: new.reason.into_owned(),
                 message: new.message.into_owned(),
                 observed_generation,
                 last_transition_time: Time(since),
-            });
+            };
+            conditions.insert(place, condition);
             true
         }
     };
-    if changed {
-        conditions.sort_by(|left, right| default_order(&left.type_, &right.type_));
+    // Somebody else may have left it in another order.
+    let in_order = |left: &Condition, right: &Condition| default_order(&left.type_, &right.type_);
+    if changed && !conditions.is_sorted_by(|left, right| in_order(left, right).is_le()) {
+        conditions.sort_by(in_order);
     }
     changed
 }
@@ -106,6 +110,26 @@ mod tests {
         set(&mut list, mirrored, 0, at(10));
         assert_eq!(list[0].last_transition_time.0, at(5));
         assert_eq!(list[0].observed_generation, None);
+    }
+
+    #[test]
+    fn a_change_puts_the_list_into_its_usual_order() {
+        let types = |list: &[Condition]| list.iter().map(|one| one.type_.clone()).collect::<Vec<_>>();
+        let of = |name: &'static str| NewCondition::new(name, true, "R", "");
+        let mut list = Vec::new();
+        for name in ["Deleting", "Yours", "Ready", "Paused", "Available", "Mine"] {
+            set(&mut list, of(name), 1, at(10));
+        }
+        let usual = ["Available", "Ready", "Mine", "Yours", "Paused", "Deleting"];
+        assert_eq!(types(&list), usual);
+        list.reverse();
+        assert!(set(&mut list, ready(false, "changed"), 1, at(20)));
+        assert_eq!(types(&list), usual);
+        list.reverse();
+        assert!(!set(&mut list, ready(false, "changed"), 1, at(30)), "nothing to write");
+        list.retain(|one| one.type_ != "Paused");
+        assert!(set(&mut list, of("Paused"), 1, at(40)));
+        assert_eq!(types(&list), usual);
     }
 
     #[test]
