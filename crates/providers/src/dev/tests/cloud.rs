@@ -198,6 +198,22 @@ async fn deletion_frees_everything() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_machines_were_is_forgotten_with_their_cluster() {
+    let world = World::new();
+    let cloud = world.open().await;
+    world.control_plane(&cloud, 2).await;
+    let namespace = id().namespace;
+    assert_eq!(cloud.clusters_with(&namespace, "cp2"), [id()]);
+    cloud.delete_cluster(&id()).await.unwrap();
+    for machine in ["cp1", "cp2"] {
+        assert_eq!(cloud.clusters_with(&namespace, machine), []);
+        cloud.delete_machine(&id(), machine).await.unwrap();
+    }
+    let again = world.open().await;
+    assert_eq!(again.clusters_with(&namespace, "cp2"), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_seed_one_outcome() {
     async fn run() -> Vec<(String, Vec<u8>)> {
         let world = World::new();
