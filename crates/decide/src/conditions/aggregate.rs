@@ -28,12 +28,18 @@ pub struct Source<'a> {
 /// The message holds at most three different messages of issues and unknowns (or of good news where there is nothing
 /// else), each with at most three objects that report it: Machines of the control plane first, then issues before
 /// unknowns, then by how many objects say it. What does not fit is counted.
+///
+/// # Errors
+/// When there is no object, or another type than `source_type` is called negative.
 pub fn aggregate(
     sources: &[Source<'_>],
     source_type: &str,
     target_type: impl Into<Cow<'static, str>>,
     merge: &Merge<'_>,
 ) -> Result<NewCondition, MergeError> {
+    if merge.negative_types.iter().any(|one| *one != source_type) {
+        return Err(MergeError::OthersNegative(source_type.to_owned()));
+    }
     let mut items: Vec<Item<'_>> = sources.iter().map(|source| item(source, source_type)).collect();
     // Oldest first; this order also breaks ties between messages.
     items.sort_by_key(|item| item.since);
@@ -142,5 +148,24 @@ impl<'a> Voices<'a> {
             format!("And {count} {kinds} {what}")
         };
         counts.into_iter().map(line).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_condition_itself_can_be_negative() {
+        let owner = Owner { kind: "Machine", name: "a", control_plane_machine: false };
+        let sources = [Source { owner, conditions: &[] }];
+        let with = |negative_types| {
+            let merge = Merge { negative_types, ..Merge::default() };
+            aggregate(&sources, "Ready", "Ready", &merge).map(|condition| condition.status)
+        };
+        let refused = Err(MergeError::OthersNegative("Ready".to_owned()));
+        assert!(with(vec!["Ready"]).is_ok());
+        assert_eq!(with(vec!["Paused"]), refused);
+        assert_eq!(with(vec!["Ready", "Paused"]), refused);
     }
 }

@@ -29,6 +29,9 @@ pub enum MergeError {
     /// An aggregate over no objects.
     #[error("an aggregate needs at least one object, none was given")]
     NoObjects,
+    /// An aggregate in which other types than the one that is aggregated are called negative.
+    #[error("of an aggregate of {0} no other condition type can be called negative")]
+    OthersNegative(String),
 }
 
 /// The object that a condition belongs to, as messages name it.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use super::set::whole_seconds;
 use super::{ConditionStatus, NOT_YET_REPORTED, NewCondition, UNKNOWN_TIME};
 
 /// What a mirror says where the source has no such condition.
@@ -33,7 +34,7 @@ pub fn mirror(
             status: ConditionStatus::parse(&condition.status).unwrap_or(ConditionStatus::Unknown),
             reason: condition.reason.clone().into(),
             message: condition.message.clone().into(),
-            since: (time != UNKNOWN_TIME).then_some(time),
+            since: (time != UNKNOWN_TIME).then(|| whole_seconds(time)),
         };
     }
     match fallback {

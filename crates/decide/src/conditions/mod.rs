@@ -40,8 +40,9 @@ pub const NOT_YET_REPORTED: &str = "NotYetReported";
 /// Reason given to a foreign condition that carries none.
 pub const NO_REASON_REPORTED: &str = "NoReasonReported";
 
-/// The transition time that stands for "not known" in lists where the type demands a time.
-pub const UNKNOWN_TIME: Timestamp = Timestamp::UNIX_EPOCH;
+/// The transition time that stands for "not known" in lists where the type demands a time: the first second of the year 1,
+/// as others write it.
+pub const UNKNOWN_TIME: Timestamp = Timestamp::constant(-62_135_596_800, 0);
 
 /// The three values a condition can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

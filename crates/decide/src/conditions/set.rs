@@ -75,7 +75,7 @@ fn replace(field: &mut String, value: Cow<'static, str>) -> bool {
 }
 
 /// Objects store seconds: what is kept in memory must equal what comes back from the API server.
-fn whole_seconds(time: Timestamp) -> Timestamp {
+pub(super) fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 

@@ -122,7 +122,10 @@ impl Reader<'_> {
     fn time(&self) -> Result<Timestamp, UnstructuredError> {
         match self.text("lastTransitionTime")? {
             "" => Ok(UNKNOWN_TIME),
-            text => text.parse().map_err(|_| self.malformed("lastTransitionTime", text, "an RFC 3339 time")),
+            text => {
+                let time = text.parse().ok().filter(|_| is_rfc3339(text));
+                time.ok_or_else(|| self.malformed("lastTransitionTime", text, "an RFC 3339 time"))
+            }
         }
     }
 
@@ -135,6 +138,69 @@ impl Reader<'_> {
             key,
             given: given.to_owned(),
             allowed,
+        }
+    }
+}
+
+/// `2026-01-02T03:04:05Z`, with a fraction of seconds or an offset where there is one; what parses times takes more than that.
+fn is_rfc3339(text: &str) -> bool {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00";
+    let Some((moment, rest)) = text.as_bytes().split_at_checked(SHAPE.len()) else { return false };
+    let fits =
+        |(given, shape): (&u8, &u8)| if *shape == b'0' { given.is_ascii_digit() } else { given == shape };
+    let is_shaped =
+        |given: &[u8], shape: &[u8]| given.len() == shape.len() && given.iter().zip(shape).all(fits);
+    let fraction = match rest {
+        [b'.', digits @ ..] => 1 + digits.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+        _ => 0,
+    };
+    let zone = match &rest[fraction..] {
+        [b'+' | b'-', offset @ ..] => is_shaped(offset, b"00:00"),
+        zone => zone == b"Z",
+    };
+    is_shaped(moment, SHAPE) && &moment[SHAPE.len() - 2..] != b"60" && fraction != 1 && zone
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::conditions::mirror;
+
+    fn mirrored(time: &str) -> Result<Option<String>, UnstructuredError> {
+        let condition = json!({"type": "Ready", "status": "True", "lastTransitionTime": time});
+        let conditions = from_value(&json!({"kind": "K", "status": {"conditions": [condition]}}))?;
+        Ok(mirror(&conditions, "Ready", "Ready", None).since.map(|time| time.to_string()))
+    }
+
+    #[test]
+    fn times_are_read_as_rfc_3339_and_kept_in_whole_seconds() {
+        for (given, kept) in [
+            ("2024-01-02T03:04:05Z", Some("2024-01-02T03:04:05Z")),
+            ("2024-01-02T03:04:05.75Z", Some("2024-01-02T03:04:05Z")),
+            ("2024-01-02T03:04:05+01:00", Some("2024-01-02T02:04:05Z")),
+            ("1970-01-01T00:00:00Z", Some("1970-01-01T00:00:00Z")),
+            ("0001-01-01T00:00:00Z", None),
+            ("", None),
+        ] {
+            assert_eq!(mirrored(given).unwrap().as_deref(), kept, "{given}");
+        }
+        for given in [
+            "bad",
+            "2024-01-02",
+            "2024-01-02 03:04:05Z",
+            "2024-01-02T03:04Z",
+            "2024-01-02T03:04:60Z",
+            "2024-01-02t03:04:05z",
+            "2024-01-02T03:04:05",
+            "2024-01-02T03:04:05.Z",
+            "2024-01-02T03:04:05+01",
+            "2024-01-02T03:04:05Z[UTC]",
+            "2024-13-02T03:04:05Z",
+        ] {
+            assert!(mirrored(given).is_err(), "{given}");
         }
     }
 }
