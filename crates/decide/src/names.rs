@@ -23,7 +23,10 @@ pub fn suffix(owner_uid: &str, resource_version: &str, ordinal: usize) -> String
     letters(hash.finish())
 }
 
-/// The suffixes of `count` children, skipping every one that `taken` says is in use.
+/// How many suffixes in a row may be in use before it is clear that all are: names that are made without their suffix.
+const TRIES: usize = 100;
+
+/// The suffixes of `count` children, skipping every one that `taken` says is in use. Fewer where none is left.
 pub fn suffixes(
     owner_uid: &str,
     resource_version: &str,
@@ -32,12 +35,14 @@ pub fn suffixes(
 ) -> Vec<String> {
     let mut chosen = BTreeSet::new();
     let mut ordered = Vec::with_capacity(count);
-    let mut ordinal = 0;
-    while ordered.len() < count {
+    let (mut ordinal, mut in_vain) = (0, 0);
+    while ordered.len() < count && in_vain < TRIES {
         let candidate = suffix(owner_uid, resource_version, ordinal);
         ordinal += 1;
+        in_vain += 1;
         if !taken(&candidate) && chosen.insert(candidate.clone()) {
             ordered.push(candidate);
+            in_vain = 0;
         }
     }
     ordered
@@ -98,6 +103,7 @@ mod tests {
         let first = suffixes("uid", "10", 3, |_| false);
         let next = suffixes("uid", "10", 3, |name| first.iter().any(|taken| taken == name));
         assert!(next.iter().all(|name| !first.contains(name)));
+        assert!(suffixes("uid", "10", 3, |_| true).is_empty(), "an end, where every name is in use");
         let all: BTreeSet<String> = suffixes("uid", "10", 500, |_| false).into_iter().collect();
         assert_eq!(all.len(), 500);
     }

@@ -46,7 +46,8 @@ pub fn rolling_update_limits(
     replicas: i32,
 ) -> Fenceposts {
     let limits = resolve_fenceposts(max_surge, max_unavailable, replicas).unwrap_or_default();
-    Fenceposts { unavailable: limits.unavailable.min(replicas), ..limits }
+    let unavailable = if replicas == 0 { 0 } else { limits.unavailable.min(replicas) };
+    Fenceposts { unavailable, ..limits }
 }
 
 fn share(value: &IntOrString) -> IntOrPercent {

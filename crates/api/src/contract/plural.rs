@@ -3,8 +3,11 @@
 //! The rules are those of the library flect that providers generate names with: names must agree with it, also where
 //! English does not. A word is looked up whole first, then its ending among irregular words, then among regular endings.
 
-/// The plural of a word in lower case. A word that is a plural already stays as it is.
+/// The plural of a word in lower case. A word that is a plural already stays as it is, and so does no word at all.
 pub fn plural(word: &str) -> String {
+    if word.is_empty() {
+        return String::new();
+    }
     if let Some((_, plural)) =
         ABBREVIATIONS.iter().chain(WHOLE).chain(WORDS).find(|(singular, _)| *singular == word)
     {

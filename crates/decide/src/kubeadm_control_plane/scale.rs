@@ -130,6 +130,7 @@ fn name(seen: &Observed, cluster_name: &str) -> Result<String, String> {
     let is_taken = |suffix: &str| name(suffix).is_ok_and(|name| seen.taken_names.contains(&name));
     let version = seen.control_plane.metadata.resource_version.as_deref().unwrap_or_default();
     let suffixes = names::suffixes(seen.uid(), version, 1, is_taken);
-    let suffix = suffixes.first().ok_or("there is no free name")?;
+    let none = || format!("no name that it gives is free: it has to make use of {RANDOM}");
+    let suffix = suffixes.first().ok_or_else(none)?;
     name(suffix).map_err(|error| error.to_string())
 }

@@ -22,7 +22,7 @@ const NOT_HANDED_DOWN: [&str; 6] = [
     "cluster.x-k8s.io/conversion-data",
 ];
 
-/// Revisions that a MachineSet had before. No longer written, but kept.
+/// Revisions that a MachineSet had before, the oldest first, with commas between them.
 const REVISION_HISTORY: &str = "machinedeployment.clusters.x-k8s.io/revision-history";
 
 /// How one MachineSet differs from the others.
@@ -118,6 +118,14 @@ fn spec(
     }
 }
 
+/// The revisions that a MachineSet had, with the one that it loses now.
+fn history(live: &SeenMachineSet, revision: Option<&str>) -> Option<String> {
+    let lost = live.annotation(labels::REVISION).filter(|own| revision.is_some_and(|new| new != *own));
+    let known = live.annotation(REVISION_HISTORY).filter(|history| !history.is_empty());
+    let all: Vec<&str> = [known, lost].into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join(","))
+}
+
 fn annotations(seen: &Observed, wanted: i32, particulars: &Particulars<'_>) -> BTreeMap<String, String> {
     let handed_down = seen.deployment.metadata.annotations.iter().flatten();
     let mut annotations: BTreeMap<String, String> = handed_down
@@ -131,8 +139,8 @@ fn annotations(seen: &Observed, wanted: i32, particulars: &Particulars<'_>) -> B
     if let Some(revision) = &particulars.revision {
         set(labels::REVISION, revision.clone());
     }
-    if let Some(history) = particulars.live.and_then(|live| live.annotation(REVISION_HISTORY)) {
-        set(REVISION_HISTORY, history.to_owned());
+    if let Some(history) = particulars.live.and_then(|live| history(live, particulars.revision.as_deref())) {
+        set(REVISION_HISTORY, history);
     }
     annotations.extend(particulars.annotations.clone());
     annotations

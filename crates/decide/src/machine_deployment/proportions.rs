@@ -46,7 +46,8 @@ fn latest<'a>(sets: &Sets<'a>) -> Option<&'a SeenMachineSet> {
 /// Whether the current MachineSet alone is all that is wanted.
 fn is_saturated(sets: &Sets<'_>, wanted: i32) -> bool {
     sets.current.is_some_and(|current| {
-        current.replicas() == wanted && current.machine_set.status.available_replicas == Some(wanted)
+        let available = current.machine_set.status.available_replicas.unwrap_or_default();
+        current.replicas() == wanted && available == wanted
     })
 }
 

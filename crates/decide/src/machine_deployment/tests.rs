@@ -158,6 +158,33 @@ fn a_new_version_makes_a_new_machine_set_with_the_next_revision() {
     assert!(plan.actions[0].why().contains("spec.version v1.35.0, v1.36.0 required"));
 }
 
+/// Whoever sets the template back makes an older MachineSet the current one again.
+#[test]
+fn a_machine_set_that_becomes_current_again_gets_the_highest_revision_and_remembers_its_own() {
+    const REVISION: &str = "machinedeployment.clusters.x-k8s.io/revision";
+    const HISTORY: &str = "machinedeployment.clusters.x-k8s.io/revision-history";
+    let again = |annotations: Value| {
+        let mut changes = well(3);
+        overlay(&mut changes, json!({"metadata": {"annotations": annotations}}));
+        let mut seen = upgrading(changes);
+        let mut annotate = |at: usize, key: &str, value: &str| {
+            let mut set = (*seen.machine_sets[at].machine_set).clone();
+            set.metadata.annotations.get_or_insert_default().insert(key.to_owned(), value.to_owned());
+            seen.machine_sets[at].machine_set = Arc::new(set);
+        };
+        annotate(0, REVISION, "4");
+        annotate(1, REVISION, annotations[REVISION].as_str().unwrap());
+        revision(&mut seen, "5");
+        let plan = decide(&seen);
+        let set = plan.actions.iter().map(object).find(|set| set["metadata"]["name"] == "d-b")?;
+        let annotations = &set["metadata"]["annotations"];
+        Some((annotations[REVISION].clone(), annotations[HISTORY].clone()))
+    };
+    assert_eq!(again(json!({REVISION: "1"})), Some((json!("5"), json!("1"))));
+    assert_eq!(again(json!({REVISION: "3", HISTORY: "1"})), Some((json!("5"), json!("1,3"))));
+    assert_eq!(again(json!({REVISION: "5", HISTORY: "1,3"})), None, "nothing changes");
+}
+
 #[test]
 fn old_machine_sets_shrink_as_the_new_one_becomes_available_and_go_at_the_end() {
     let mut seen = upgrading(well(1));

@@ -35,5 +35,8 @@ pub(super) fn names(seen: &Observed, count: usize) -> Result<Vec<String>, String
             result.push(name);
         }
     }
-    Ok(result)
+    match result.is_empty() && count > 0 {
+        true => Err(format!("no name that it gives is free: it has to make use of {RANDOM}")),
+        false => Ok(result),
+    }
 }

@@ -74,6 +74,20 @@ fn a_naming_template_without_a_random_part_makes_nothing() {
 }
 
 #[test]
+fn a_naming_template_that_makes_no_use_of_its_random_part_makes_one_machine_and_then_says_so() {
+    let mut seen = observed();
+    let template = "{{ .machineSet.name }}{{ if false }}{{ .random }}{{ end }}-x";
+    seen.machine_set = set(json!({"spec": {"machineNaming": {"template": template}}}));
+    let plan = decide(&seen);
+    let names: Vec<_> =
+        plan.actions.iter().map(|action| object(action)["metadata"]["name"].clone()).collect();
+    assert_eq!(names, ["s-x"]);
+    seen.taken_names.insert("s-x".to_owned());
+    let plan = decide(&seen);
+    assert_eq!((plan.actions.len(), plan.waiting[0].reason()), (0, "InvalidMachineNaming"));
+}
+
+#[test]
 fn half_made_machines_get_what_they_lack() {
     let mut seen = observed();
     let mut half = made(&seen, "a", json!({}));
