@@ -93,15 +93,22 @@ pub fn connection(cx: &Context, cluster: &Key) -> Connection {
     }
 }
 
-/// The Node with the Machine's provider ID. Its name is known once it was found, which spares looking at all of them.
+/// The Node with the Machine's provider ID. Its name is known once it was found, which spares looking at all of them; and a
+/// Machine that goes takes leave of the Node of that name, whatever that says of itself by now.
 fn node(cx: &Context, cluster: &Key, seen: &Observed) -> NodeView {
-    let Some(id) = seen.provider_id() else { return NodeView::Absent };
-    let has_id = |node: &Node| node.spec.as_ref().and_then(|spec| spec.provider_id.as_ref()) == Some(&id);
+    let id = seen.provider_id();
+    let has_id = |node: &Node| {
+        id.is_some() && node.spec.as_ref().and_then(|spec| spec.provider_id.as_ref()) == id.as_ref()
+    };
+    let is_going = seen.machine.metadata.deletion_timestamp.is_some();
     if let Some(recorded) = &seen.machine.status.node_ref
         && let Ok(Some(node)) = cx.workloads.node(cluster, &recorded.name)
-        && has_id(&node)
+        && (is_going || has_id(&node))
     {
         return NodeView::Found(node);
+    }
+    if id.is_none() {
+        return NodeView::Absent;
     }
     let Ok(nodes) = cx.workloads.nodes(cluster) else { return NodeView::NotConnected };
     let mut with_id = nodes.into_iter().filter(|node| has_id(node));

@@ -297,6 +297,11 @@ fn server_then_bootstrap_then_node_then_the_machine() {
     let cordon = "in ns/c: patch Node /n: no more Pods may come";
     assert_eq!(described(&plan), [cordon, "delete Server ns/m: its Machine is deleted"]);
     assert_eq!(told(&plan, "Deleting").2, "Waiting for Server to be deleted");
+    // When care for the Node began is remembered, although there may be nothing to do.
+    let times = |seen: &Observed| decide(seen).status.unwrap().deletion.unwrap();
+    let gone = Observed { node: NodeView::Absent, ..seen.clone() };
+    assert!(times(&gone).node_drain_start_time.is_some());
+    assert!(times(&gone).wait_for_node_volume_detach_start_time.is_some());
     seen.infrastructure = Referenced::Missing;
     let plan = decide(&seen);
     assert_eq!(described(&plan), ["delete Config ns/m: its Machine is deleted"]);

@@ -32,11 +32,11 @@ pub fn drain(course: &mut Course<'_>) -> Option<Step> {
     if !course.may_care_for_node(labels::EXCLUDE_NODE_DRAINING, started.as_ref(), timeout) {
         return None;
     }
+    let now = course.now();
+    let started = course.times.node_drain_start_time.get_or_insert(now).0;
     if matches!(seen.node, super::NodeView::Absent) {
         return None;
     }
-    let now = course.now();
-    let started = course.times.node_drain_start_time.get_or_insert(now).0;
     let end = ends(course.times.node_drain_start_time.as_ref(), timeout);
     let pods = match &seen.pods {
         None => return Some(Step::Look(Need::Pods { node: name })),

@@ -29,6 +29,8 @@ pub fn detach(course: &mut Course<'_>) -> Option<Step> {
     if !course.may_care_for_node(labels::EXCLUDE_WAIT_FOR_NODE_VOLUME_DETACH, started.as_ref(), timeout) {
         return None;
     }
+    let now = course.now();
+    let started = course.times.wait_for_node_volume_detach_start_time.get_or_insert(now).0;
     let node = match &seen.node {
         super::NodeView::Absent => return None,
         view => view.found(),
@@ -37,8 +39,6 @@ pub fn detach(course: &mut Course<'_>) -> Option<Step> {
         return None;
     }
     let on_node = attached_to(node);
-    let now = course.now();
-    let started = course.times.wait_for_node_volume_detach_start_time.get_or_insert(now).0;
     let end = ends(course.times.wait_for_node_volume_detach_start_time.as_ref(), timeout);
     let failed = || Step::Wait {
         waiting: Waiting::VolumeDetachFailed,
