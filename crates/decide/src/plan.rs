@@ -208,10 +208,10 @@ impl Write {
 /// A change to the membership of a workload cluster's etcd.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EtcdChange {
-    /// Hand leadership to this member.
+    /// Hand leadership to one of these members.
     MoveLeader {
-        /// The member that is to lead.
-        to: u64,
+        /// The members that may lead, the best first.
+        to: Vec<u64>,
     },
     /// Take this member out of the cluster.
     RemoveMember {

@@ -109,16 +109,17 @@ pub fn hand_over(view: &View<'_>, own: &Own<'_>) -> Result<Option<Action>, Step>
         Some(false) => return Ok(None),
         Some(true) => {}
     }
-    let heir = quorum::heir(view, known, own.name()).ok_or_else(|| {
-        wait("unable to move etcd leadership, no candidate machines for etcd leadership found")
-    })?;
+    let heirs: Vec<u64> = quorum::heirs(view, known, own.name()).iter().map(|member| member.id).collect();
+    if heirs.is_empty() {
+        return Err(wait("unable to move etcd leadership, no candidate machines for etcd leadership found"));
+    }
     // Only the leader can give its place away. Should another lead by now, it will do.
     let mut nodes = quorum::nodes_to_ask(view, Some(node));
     nodes.insert(0, node.to_owned());
     Ok(Some(Action::Etcd {
         cluster: cluster_ref(view.cluster),
         nodes,
-        change: EtcdChange::MoveLeader { to: heir.id },
+        change: EtcdChange::MoveLeader { to: heirs },
         why: format!("etcd on {node} leads, and its Machine is to go"),
     }))
 }

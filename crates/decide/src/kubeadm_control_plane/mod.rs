@@ -10,6 +10,7 @@
 //!  7  half-made Machines get what they lack                           children
 //!  8  labels, annotations, time-outs ... reach existing Machines      in_place
 //!  9  is it up? (kubeadm left its configuration in the cluster)       looks
+//!     from here on: can it be seen?                                   conditions
 //! 10  health of Nodes, Pods and etcd members, onto the Machines       conditions, machine_conditions
 //! 11  etcd members without a Machine leave                            etcd
 //! 12  Machines that are drained: their etcd member leaves first       pre_terminate
@@ -224,6 +225,11 @@ fn normal(view: &View<'_>, course: &mut Course) {
     course.take(|| children::step(seen));
     let cluster_name = cluster.metadata.name.as_deref().unwrap_or_default();
     course.take(|| in_place::step(seen, cluster_name));
+    // What was known last is no ground to make or take away Machines on.
+    course.take(|| match seen.is_initialized() && conditions::is_blind(seen) {
+        true => Step::wait(Waiting::Connection),
+        false => Step::pass(),
+    });
     course.take(|| Step::And(remediation::recovered(view)));
     course.take(|| etcd::repair(view));
     course.take(|| pre_terminate::step(view));

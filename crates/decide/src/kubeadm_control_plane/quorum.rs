@@ -63,9 +63,9 @@ pub fn leads(known: &EtcdMembers, own: &Own<'_>) -> Option<bool> {
     Some(own.seen.node() == Some(leader.name.as_str()))
 }
 
-/// The member that leadership is handed to when a Machine goes: healthy rather than not, not about to be replaced itself,
-/// and young.
-pub fn heir<'v>(view: &View<'_>, known: &'v EtcdMembers, leaving: &str) -> Option<&'v EtcdMember> {
+/// The members that leadership may be handed to when a Machine goes, the best first: healthy rather than not, not about to be
+/// replaced itself, and young.
+pub fn heirs<'v>(view: &View<'_>, known: &'v EtcdMembers, leaving: &str) -> Vec<&'v EtcdMember> {
     let mut candidates: Vec<(&Own<'_>, &EtcdMember)> = view
         .machines
         .iter()
@@ -87,7 +87,7 @@ pub fn heir<'v>(view: &View<'_>, known: &'v EtcdMembers, leaving: &str) -> Optio
             own.name().to_owned(),
         )
     });
-    candidates.first().map(|(_, member)| *member)
+    candidates.into_iter().map(|(_, member)| member).collect()
 }
 
 /// Nodes whose etcd may be asked, the most trusted first.

@@ -104,6 +104,13 @@ fn note_on(seen: &Observed, note: Option<String>, why: &str) -> Action {
     Action::patch(target, patch, why)
 }
 
+/// What is said on the Machine while etcd does not let go of it.
+fn hindered(own: &Own<'_>, first: &Step) -> Option<Mark> {
+    let Step::Wait(Waiting::Etcd(message), _) = first else { return None };
+    let reason = reason::CANNOT_BE_REMEDIATED;
+    Some(Mark { machine: own.name().to_owned(), reason, message: message.clone() })
+}
+
 /// Replaces the most broken Machine, or says why not.
 pub fn step(view: &View<'_>) -> Outcome {
     let seen = view.seen;
@@ -127,7 +134,7 @@ pub fn step(view: &View<'_>) -> Outcome {
     if seen.is_initialized() && seen.is_etcd_managed() {
         match etcd::hand_over(view, own) {
             Ok(action) => actions.extend(action),
-            Err(first) => return Outcome::of(first),
+            Err(first) => return Outcome { mark: hindered(own, &first), ..Outcome::of(first) },
         }
     }
     // The note comes first: without it the replacement would not know what it is.

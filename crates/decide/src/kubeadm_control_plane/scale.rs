@@ -43,18 +43,26 @@ pub fn step(view: &View<'_>) -> Step {
 
 /// Makes a Machine. What it is made of follows when the Machine is seen.
 pub fn up(view: &View<'_>, reason: Reason) -> Step {
+    let before = before_rollout(view, reason);
+    if !before.is_pass() {
+        return before;
+    }
     let failures = preflight::failures(view, Operation::Add);
     if !failures.is_empty() {
         return Step::Wait(Waiting::Preflight(failures), waits_for_etcd(view));
     }
     let seen = view.seen;
+    // An alarm tells nobody that it was raised.
+    if seen.is_initialized()
+        && seen.is_etcd_managed()
+        && !view.machines.is_empty()
+        && let Err(first) = etcd::fresh(view)
+    {
+        return first;
+    }
     let reference = &seen.control_plane.spec.machine_template.spec.infrastructure_ref;
     if seen.template.object().is_none() {
         return Step::wait(Waiting::Template(reference.kind.clone()));
-    }
-    let before = before_rollout(view, reason);
-    if !before.is_pass() {
-        return before;
     }
     let cluster_name = view.cluster.metadata.name.as_deref().unwrap_or_default();
     let name = match name(seen, cluster_name) {
@@ -75,13 +83,13 @@ pub fn up(view: &View<'_>, reason: Reason) -> Step {
 /// Asks for the deletion of a Machine, after its etcd handed over leadership. Its member leaves later, when the Machine
 /// is drained.
 pub fn down(view: &View<'_>, own: &Own<'_>, reason: Reason) -> Step {
-    let failures = preflight::failures(view, Operation::Remove(own.name()));
-    if !failures.is_empty() {
-        return Step::Wait(Waiting::Preflight(failures), waits_for_etcd(view));
-    }
     let before = before_rollout(view, reason);
     if !before.is_pass() {
         return before;
+    }
+    let failures = preflight::failures(view, Operation::Remove(own.name()));
+    if !failures.is_empty() {
+        return Step::Wait(Waiting::Preflight(failures), waits_for_etcd(view));
     }
     let mut actions = Vec::new();
     if view.seen.is_etcd_managed() {
@@ -104,7 +112,8 @@ pub fn delete(seen: &Observed, own: &Own<'_>, why: &str) -> Action {
     Action::delete(target, own.seen.machine.metadata.uid.clone(), why)
 }
 
-/// The configuration that machines join with is brought up to date before the first of them.
+/// The configuration that machines join with is brought up to date before the first of them, and whatever else is in the way:
+/// what joins meanwhile reads it too.
 fn before_rollout(view: &View<'_>, reason: Reason) -> Step {
     match reason {
         Reason::Replicas => Step::pass(),

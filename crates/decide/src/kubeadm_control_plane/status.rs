@@ -79,7 +79,10 @@ pub fn status(view: &View<'_>, waiting: &[Waiting]) -> KubeadmControlPlaneStatus
             control_plane_initialized: seen.is_initialized().then_some(true),
         },
         selector: Some(selector(view.cluster)),
-        version: versions.first().map(|lowest| lowest.version.clone()),
+        // Of the last Machine it stays.
+        version: versions
+            .first()
+            .map_or_else(|| seen.control_plane.status.version.clone(), |lowest| Some(lowest.version.clone())),
         versions,
         observed_generation: seen.control_plane.metadata.generation,
         last_remediation: last_remediation(seen),

@@ -23,7 +23,9 @@ fn lines(plan: &KubeadmControlPlanePlan) -> Vec<String> {
 fn line(action: &Action) -> String {
     match action {
         Action::Write { write, .. } | Action::Workload { write, .. } => write.to_string(),
-        Action::Etcd { change: EtcdChange::MoveLeader { to }, .. } => format!("lead {to}"),
+        Action::Etcd { change: EtcdChange::MoveLeader { to }, .. } => {
+            format!("lead {}", to.iter().map(u64::to_string).collect::<Vec<_>>().join(" "))
+        }
         Action::Etcd { change: EtcdChange::RemoveMember { id }, .. } => format!("remove {id}"),
     }
 }
@@ -280,7 +282,7 @@ fn the_leader_hands_over_before_its_machine_goes() {
     edit(&mut seen, |kcp| kcp.spec.replicas = Some(1));
     // The oldest goes, the youngest healthy one is the heir.
     let plan = decide(&seen);
-    assert_eq!(lines(&plan), ["lead 3", "delete Machine ns/cp-1"]);
+    assert_eq!(lines(&plan), ["lead 3 2", "delete Machine ns/cp-1"]);
     assert_eq!(
         condition(&plan, SCALING_DOWN),
         said("True", "ScalingDown", "Scaling down from 3 to 1 replicas")
@@ -303,7 +305,7 @@ fn a_drained_machine_goes_after_its_member_left() {
     drained(&mut seen, 1);
     let plan = decide(&seen);
     let actions: Vec<String> = lines(&plan).into_iter().filter(|line| !line.ends_with("status")).collect();
-    assert_eq!(actions, ["lead 3", "remove 1", "patch Machine ns/cp-1"]);
+    assert_eq!(actions, ["lead 3 2", "remove 1", "patch Machine ns/cp-1"]);
     let Some(Action::Etcd { nodes, .. }) = plan.actions.iter().rev().nth(1) else { panic!("{plan:?}") };
     assert_eq!(nodes, &["cp-2", "cp-3"]);
 }
@@ -533,6 +535,72 @@ fn a_lost_connection_changes_nothing_until_the_grace_period_ends() {
     let message = "Last successful probe at 2030-01-01T00:00:00Z";
     assert_eq!(condition(&plan, ETCD_CLUSTER_HEALTHY), said("Unknown", "ConnectionDown", message));
     assert_eq!(on_machine(&plan, "cp-1", "APIServerPodHealthy")["message"], message);
+}
+
+#[test]
+fn nothing_is_made_or_taken_away_on_what_was_known_before_the_connection_was_lost() {
+    let mut seen = running(3);
+    let plan = decide(&seen);
+    edit(&mut seen, |kcp| kcp.status = plan.status.unwrap());
+    edit(&mut seen, |kcp| kcp.spec.replicas = Some(5));
+    assert_eq!(lines(&decide(&seen)).len(), 1, "{:?}", lines(&decide(&seen)));
+    let down = |seen: &Observed| {
+        let mut seen = seen.clone();
+        seen.connection.is_up = false;
+        seen
+    };
+    let unlisted = |seen: &Observed| Observed { pods: None, ..seen.clone() };
+    for seen in [down(&seen), unlisted(&seen)] {
+        let plan = decide(&seen);
+        assert!(lines(&plan).is_empty(), "{:?}", lines(&plan));
+        assert_eq!(plan.waiting, [Waiting::Connection]);
+    }
+    give_up(&mut seen, 2);
+    let plan = decide(&down(&seen));
+    assert!(lines(&plan).is_empty(), "{:?}", lines(&plan));
+}
+
+#[test]
+fn machines_are_added_only_after_a_fresh_look() {
+    let mut seen = running(3);
+    edit(&mut seen, |kcp| kcp.spec.replicas = Some(5));
+    seen.etcd.as_mut().unwrap().taken = now().checked_sub(SignedDuration::from_secs(60)).unwrap();
+    assert!(matches!(decide(&seen).next, Next::Look(Need::Etcd { .. })));
+}
+
+#[test]
+fn kubeadm_is_told_before_anything_holds_a_rollout_up() {
+    let mut seen = running(3);
+    break_pods(&mut seen, 1);
+    edit(&mut seen, |kcp| kcp.spec.version = "v1.35.0".to_owned());
+    assert_eq!(decide(&seen).next, Next::Look(Need::KubeadmConfig));
+}
+
+#[test]
+fn what_keeps_etcd_from_letting_an_unhealthy_machine_go_is_told_on_it() {
+    let mut seen = running(3);
+    give_up(&mut seen, 1);
+    break_pods(&mut seen, 1);
+    members(&mut seen).leader = 99;
+    let plan = decide(&seen);
+    let told = on_machine(&plan, "cp-1", OWNER_REMEDIATED);
+    assert_eq!(
+        (&told["reason"], &told["message"]),
+        (
+            &json!("CannotBeRemediated"),
+            &json!("unable to move etcd leadership, failed to detect etcd leader")
+        )
+    );
+}
+
+#[test]
+fn the_version_of_the_last_machine_stays() {
+    let mut seen = running(1);
+    let plan = decide(&seen);
+    assert_eq!(plan.status.as_ref().unwrap().version.as_deref(), Some("v1.34.0"));
+    edit(&mut seen, |kcp| kcp.status = plan.status.unwrap());
+    seen.machines.clear();
+    assert_eq!(decide(&seen).status.unwrap().version.as_deref(), Some("v1.34.0"));
 }
 
 #[test]

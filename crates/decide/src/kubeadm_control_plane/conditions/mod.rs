@@ -170,6 +170,11 @@ fn blindness(seen: &Observed) -> Option<Blindness> {
     (!is_visible).then(|| down(last, false))
 }
 
+/// Whether the workload cluster cannot be seen now, although something may be known of it from before.
+pub fn is_blind(seen: &Observed) -> bool {
+    blindness(seen).is_some()
+}
+
 /// Whether nothing could be seen of the workload cluster so far: no connection was made and tries have not failed often, or
 /// there is one and what it watches is still on its way.
 pub fn is_unseen(seen: &Observed) -> bool {
