@@ -35,7 +35,7 @@ pub fn need(seen: &Observed) -> Option<Need> {
 }
 
 /// Nodes whose etcd may be asked: those that were healthy last, first.
-fn nodes(seen: &Observed) -> Vec<String> {
+pub(super) fn nodes(seen: &Observed) -> Vec<String> {
     let mut nodes: Vec<(bool, String)> = Vec::new();
     for machine in seen.own().into_iter().filter(|machine| !machine.is_deleting()) {
         let Some(node) = machine.node().filter(|node| seen.node(node).is_some()) else { continue };

@@ -594,6 +594,19 @@ fn what_keeps_etcd_from_letting_an_unhealthy_machine_go_is_told_on_it() {
 }
 
 #[test]
+fn where_no_node_is_left_etcd_is_not_called_healthy() {
+    let mut seen = running(1);
+    let plan = decide(&seen);
+    edit(&mut seen, |kcp| kcp.status = plan.status.unwrap());
+    seen.nodes = Some(Default::default());
+    seen.etcd = None;
+    let plan = decide(&seen);
+    let message = "Etcd reports the cluster is composed by [], but the etcd member hosted on Machine cp-1 (cp-1) is not included";
+    assert_eq!(on_machine(&plan, "cp-1", "EtcdMemberHealthy")["message"], message);
+    assert_eq!(condition(&plan, ETCD_CLUSTER_HEALTHY).0, "False");
+}
+
+#[test]
 fn the_version_of_the_last_machine_stays() {
     let mut seen = running(1);
     let plan = decide(&seen);

@@ -25,6 +25,13 @@ pub fn condition(seen: &Observed, machine: &SeenMachine) -> Option<NewCondition>
         }
         (None, _) => Some(unknown(waits_for_node(machine))),
         (Some(_), Some(Some(member))) => Some(of_member(member)),
+        // Nobody can be asked: no Machine that stays has a Node.
+        (Some(node), None) if seen.etcd.is_none() && super::super::etcd::nodes(seen).is_empty() => {
+            let name = machine.name();
+            Some(not_healthy(format!(
+                "Etcd reports the cluster is composed by [], but the etcd member hosted on Machine {name} ({node}) is not included"
+            )))
+        }
         (Some(_), None) => trouble(seen),
     }
 }
