@@ -14,6 +14,9 @@ const MEANINGFUL_WHEN_EMPTY: [&str; 2] = ["value", "name"];
 pub fn cluster_configuration(yaml: &str) -> Result<(ClusterConfiguration, AdditionalData), Error> {
     let (version, mut document) = read(yaml, "ClusterConfiguration")?;
     let data = additional_data(&document, version)?;
+    for path in ["/apiServer", "/controllerManager", "/scheduler"] {
+        say_whether_volumes_are_read_only(&mut document, path);
+    }
     if version == ConfigurationVersion::V1Beta3 {
         for path in ["/apiServer", "/controllerManager", "/scheduler", "/etcd/local"] {
             arguments_to_list(&mut document, path, "extraArgs");
@@ -53,6 +56,9 @@ pub fn join_configuration(yaml: &str) -> Result<JoinConfiguration, Error> {
     if let Some(file) = document.pointer_mut("/discovery/file").and_then(Value::as_object_mut) {
         file.remove("kubeConfig");
     }
+    if let Some(token) = entries_at(&mut document, "/discovery/bootstrapToken") {
+        say_false(token, "unsafeSkipCAVerification");
+    }
     registration_and_timeouts(&mut document, version)?;
     decode(document)
 }
@@ -78,15 +84,13 @@ fn read(yaml: &str, kind: &str) -> Result<(ConfigurationVersion, Value), Error> 
     Ok((version, document))
 }
 
-/// Removes what Go does not tell from an absent key: nulls, empty texts and false.
+/// Removes what Go does not tell from an absent key: nulls and empty texts.
 fn drop_unset(value: &mut Value) {
     match value {
         Value::Object(entries) => {
             entries.retain(|key, value| match value {
                 Value::Null => false,
                 Value::String(text) => !text.is_empty() || MEANINGFUL_WHEN_EMPTY.contains(&key.as_str()),
-                // Only a pull policy tells false from unset.
-                Value::Bool(false) => !matches!(key.as_str(), "readOnly" | "unsafeSkipCAVerification"),
                 _ => true,
             });
             entries.values_mut().for_each(drop_unset);
@@ -129,6 +133,19 @@ fn set(document: &mut Value, key: &str, value: Value) {
 
 fn entries_at<'a>(document: &'a mut Value, path: &str) -> Option<&'a mut Map<String, Value>> {
     document.pointer_mut(path).and_then(Value::as_object_mut)
+}
+
+/// Puts false where nothing stands: kubeadm's plain booleans have no third state, and Cluster API's keep what they say.
+fn say_false(entries: &mut Map<String, Value>, key: &str) {
+    entries.entry(key).or_insert(Value::Bool(false));
+}
+
+fn say_whether_volumes_are_read_only(document: &mut Value, path: &str) {
+    let volumes = entries_at(document, path).and_then(|entries| entries.get_mut("extraVolumes"));
+    let volumes = volumes.and_then(Value::as_array_mut).into_iter().flatten();
+    for volume in volumes.filter_map(Value::as_object_mut) {
+        say_false(volume, "readOnly");
+    }
 }
 
 /// Turns the arguments of v1beta3, a map, into a list, sorted by name.
@@ -237,4 +254,43 @@ fn additional_data(document: &Value, version: ConfigurationVersion) -> Result<Ad
         data.control_plane_component_health_check_seconds = Some(seconds);
     }
     Ok(data)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    const VERSIONS: [&str; 2] = ["v1beta3", "v1beta4"];
+
+    fn text(kind: &str, version: &str, fields: &str) -> String {
+        format!("apiVersion: kubeadm.k8s.io/{version}\nkind: {kind}\n{fields}\n")
+    }
+
+    fn cluster(version: &str, fields: &str) -> Result<Value, Error> {
+        cluster_configuration(&text("ClusterConfiguration", version, fields)).map(|(read, _)| json!(read))
+    }
+
+    fn join(version: &str, fields: &str) -> Result<Value, Error> {
+        join_configuration(&text("JoinConfiguration", version, fields)).map(|read| json!(read))
+    }
+
+    #[test]
+    fn plain_booleans_are_false_where_nothing_stands() {
+        for version in VERSIONS {
+            for component in ["apiServer", "controllerManager", "scheduler"] {
+                let volumes = "[{name: a}, {name: b, readOnly: null}, {name: c, readOnly: true}]";
+                let read = cluster(version, &format!("{component}: {{extraVolumes: {volumes}}}")).unwrap();
+                let wanted = json!([
+                    { "name": "a", "readOnly": false },
+                    { "name": "b", "readOnly": false },
+                    { "name": "c", "readOnly": true },
+                ]);
+                assert_eq!(read, json!({ component: { "extraVolumes": wanted } }));
+            }
+            let skips = json!({ "discovery": { "bootstrapToken": { "unsafeSkipCAVerification": false } } });
+            assert_eq!(join(version, "discovery: {bootstrapToken: {}}").unwrap(), skips);
+            assert_eq!(join(version, "discovery: {bootstrapToken: null}").unwrap(), json!({}));
+        }
+    }
 }
