@@ -13,15 +13,17 @@ const MEANINGFUL_WHEN_EMPTY: [&str; 2] = ["value", "name"];
 /// Reads a ClusterConfiguration, and what it holds beyond what users write.
 pub fn cluster_configuration(yaml: &str) -> Result<(ClusterConfiguration, AdditionalData), Error> {
     let (version, mut document) = read(yaml, "ClusterConfiguration")?;
+    if version == ConfigurationVersion::V1Beta3 {
+        for path in ["/apiServer", "/controllerManager", "/scheduler", "/etcd/local"] {
+            arguments_to_list(&mut document, path, "extraArgs")?;
+        }
+    }
+    drop_unset(&mut document);
     let data = additional_data(&document, version)?;
     for path in ["/apiServer", "/controllerManager", "/scheduler"] {
         say_whether_volumes_are_read_only(&mut document, path);
     }
-    if version == ConfigurationVersion::V1Beta3 {
-        for path in ["/apiServer", "/controllerManager", "/scheduler", "/etcd/local"] {
-            arguments_to_list(&mut document, path, "extraArgs");
-        }
-    } else {
+    if version == ConfigurationVersion::V1Beta4 {
         for (from, to) in [
             ("certificateValidityPeriod", "certificateValidityPeriodDays"),
             ("caCertificateValidityPeriod", "caCertificateValidityPeriodDays"),
@@ -35,7 +37,9 @@ pub fn cluster_configuration(yaml: &str) -> Result<(ClusterConfiguration, Additi
 /// Reads an InitConfiguration.
 pub fn init_configuration(yaml: &str) -> Result<InitConfiguration, Error> {
     let (version, mut document) = read(yaml, "InitConfiguration")?;
-    registration_and_timeouts(&mut document, version)?;
+    kubelet_arguments(&mut document, version)?;
+    drop_unset(&mut document);
+    timeouts(&mut document, version)?;
     let tokens = document.get("bootstrapTokens").and_then(Value::as_array).map_or(0, Vec::len);
     for number in 0..tokens {
         duration_to(&mut document, &format!("/bootstrapTokens/{number}"), "ttl", "ttlSeconds", 1)?;
@@ -46,6 +50,8 @@ pub fn init_configuration(yaml: &str) -> Result<InitConfiguration, Error> {
 /// Reads a JoinConfiguration.
 pub fn join_configuration(yaml: &str) -> Result<JoinConfiguration, Error> {
     let (version, mut document) = read(yaml, "JoinConfiguration")?;
+    kubelet_arguments(&mut document, version)?;
+    drop_unset(&mut document);
     if version == ConfigurationVersion::V1Beta3 {
         duration_to(&mut document, "/discovery", "timeout", "timeout", 1)?;
         if let Some(seconds) = document.pointer("/discovery/timeout").cloned() {
@@ -59,7 +65,7 @@ pub fn join_configuration(yaml: &str) -> Result<JoinConfiguration, Error> {
     if let Some(token) = entries_at(&mut document, "/discovery/bootstrapToken") {
         say_false(token, "unsafeSkipCAVerification");
     }
-    registration_and_timeouts(&mut document, version)?;
+    timeouts(&mut document, version)?;
     decode(document)
 }
 
@@ -71,7 +77,7 @@ fn unknown(reason: impl Into<String>) -> Error {
 fn read(yaml: &str, kind: &str) -> Result<(ConfigurationVersion, Value), Error> {
     let options = serde_saphyr::options! { legacy_octal_numbers: true };
     // The parser's own message may quote the text, which may hold a token.
-    let mut document: Value = serde_saphyr::from_str_with_options(yaml, options)
+    let document: Value = serde_saphyr::from_str_with_options(yaml, options)
         .map_err(|_| unknown(format!("the text is not the YAML of a {kind}")))?;
     let text = |key: &str| document.get(key).and_then(Value::as_str).unwrap_or_default();
     let version = ConfigurationVersion::of_api_version(text("apiVersion")).ok_or_else(|| {
@@ -80,7 +86,6 @@ fn read(yaml: &str, kind: &str) -> Result<(ConfigurationVersion, Value), Error> 
     if text("kind") != kind {
         return Err(unknown(format!("kind {:?} is not {kind}", text("kind"))));
     }
-    drop_unset(&mut document);
     Ok((version, document))
 }
 
@@ -148,20 +153,32 @@ fn say_whether_volumes_are_read_only(document: &mut Value, path: &str) {
     }
 }
 
-/// Turns the arguments of v1beta3, a map, into a list, sorted by name.
-fn arguments_to_list(document: &mut Value, path: &str, key: &str) {
+/// Turns the arguments of v1beta3, a map, into a list, sorted by name. Before unset keys are dropped: an argument
+/// without a value is still an argument.
+fn arguments_to_list(document: &mut Value, path: &str, key: &str) -> Result<(), Error> {
     let Some(arguments) = entries_at(document, path).and_then(|entries| entries.get_mut(key)) else {
-        return;
+        return Ok(());
     };
-    if let Value::Object(map) = arguments {
-        *arguments = map.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+    match arguments {
+        Value::Null => {}
+        Value::Object(map) => {
+            *arguments = map.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+        }
+        _ => return Err(unknown(format!("{path}/{key} must be a mapping"))),
+    }
+    Ok(())
+}
+
+fn kubelet_arguments(document: &mut Value, version: ConfigurationVersion) -> Result<(), Error> {
+    match version {
+        ConfigurationVersion::V1Beta3 => arguments_to_list(document, "/nodeRegistration", "kubeletExtraArgs"),
+        ConfigurationVersion::V1Beta4 => Ok(()),
     }
 }
 
-/// What both kinds of node configuration have.
-fn registration_and_timeouts(document: &mut Value, version: ConfigurationVersion) -> Result<(), Error> {
+/// Timeouts of a node's configuration, which v1beta3 does not have.
+fn timeouts(document: &mut Value, version: ConfigurationVersion) -> Result<(), Error> {
     if version == ConfigurationVersion::V1Beta3 {
-        arguments_to_list(document, "/nodeRegistration", "kubeletExtraArgs");
         return Ok(());
     }
     for (from, to) in [
@@ -292,5 +309,31 @@ mod tests {
             assert_eq!(join(version, "discovery: {bootstrapToken: {}}").unwrap(), skips);
             assert_eq!(join(version, "discovery: {bootstrapToken: null}").unwrap(), json!({}));
         }
+    }
+
+    #[test]
+    fn arguments_of_v1beta3_may_be_empty() {
+        let wanted = json!([{ "name": "audit-log-path", "value": "" }, { "name": "b", "value": "" }]);
+        let arguments = "{b: null, audit-log-path: \"\"}";
+        for component in ["apiServer", "controllerManager", "scheduler"] {
+            let read = cluster("v1beta3", &format!("{component}: {{extraArgs: {arguments}}}")).unwrap();
+            assert_eq!(read, json!({ component: { "extraArgs": wanted } }));
+        }
+        let read = cluster("v1beta3", &format!("etcd: {{local: {{extraArgs: {arguments}}}}}")).unwrap();
+        assert_eq!(read, json!({ "etcd": { "local": { "extraArgs": wanted } } }));
+        let read = join("v1beta3", &format!("nodeRegistration: {{kubeletExtraArgs: {arguments}}}")).unwrap();
+        assert_eq!(read, json!({ "nodeRegistration": { "kubeletExtraArgs": wanted } }));
+    }
+
+    #[test]
+    fn arguments_are_a_map_in_v1beta3_and_a_list_in_v1beta4() {
+        let map = "apiServer: {extraArgs: {a: b}}";
+        let list = "apiServer: {extraArgs: [{name: a, value: b}]}";
+        let none = "apiServer: {extraArgs: null}";
+        assert_eq!(cluster("v1beta3", map), cluster("v1beta4", list));
+        assert!(cluster("v1beta3", list).is_err());
+        assert!(cluster("v1beta4", map).is_err());
+        assert_eq!(cluster("v1beta3", none).unwrap(), json!({}));
+        assert!(join("v1beta3", "nodeRegistration: {kubeletExtraArgs: [{name: a}]}").is_err());
     }
 }
