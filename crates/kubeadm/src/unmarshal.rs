@@ -1,5 +1,7 @@
 //! kubeadm's configuration read back from YAML, whichever known format it is in.
 
+mod document;
+
 use api::bootstrap::{ClusterConfiguration, InitConfiguration, JoinConfiguration};
 use serde_json::{Map, Value, json};
 
@@ -12,7 +14,13 @@ const MEANINGFUL_WHEN_EMPTY: [&str; 2] = ["value", "name"];
 
 /// Reads a ClusterConfiguration, and what it holds beyond what users write.
 pub fn cluster_configuration(yaml: &str) -> Result<(ClusterConfiguration, AdditionalData), Error> {
-    let (version, mut document) = read(yaml, "ClusterConfiguration")?;
+    read_as(yaml, "ClusterConfiguration", cluster_of)
+}
+
+fn cluster_of(
+    mut document: Value,
+    version: ConfigurationVersion,
+) -> Result<(ClusterConfiguration, AdditionalData), Error> {
     if version == ConfigurationVersion::V1Beta3 {
         for path in ["/apiServer", "/controllerManager", "/scheduler", "/etcd/local"] {
             arguments_to_list(&mut document, path, "extraArgs")?;
@@ -36,7 +44,10 @@ pub fn cluster_configuration(yaml: &str) -> Result<(ClusterConfiguration, Additi
 
 /// Reads an InitConfiguration.
 pub fn init_configuration(yaml: &str) -> Result<InitConfiguration, Error> {
-    let (version, mut document) = read(yaml, "InitConfiguration")?;
+    read_as(yaml, "InitConfiguration", init_of)
+}
+
+fn init_of(mut document: Value, version: ConfigurationVersion) -> Result<InitConfiguration, Error> {
     kubelet_arguments(&mut document, version)?;
     drop_unset(&mut document);
     timeouts(&mut document, version)?;
@@ -49,7 +60,10 @@ pub fn init_configuration(yaml: &str) -> Result<InitConfiguration, Error> {
 
 /// Reads a JoinConfiguration.
 pub fn join_configuration(yaml: &str) -> Result<JoinConfiguration, Error> {
-    let (version, mut document) = read(yaml, "JoinConfiguration")?;
+    read_as(yaml, "JoinConfiguration", join_of)
+}
+
+fn join_of(mut document: Value, version: ConfigurationVersion) -> Result<JoinConfiguration, Error> {
     kubelet_arguments(&mut document, version)?;
     drop_unset(&mut document);
     if version == ConfigurationVersion::V1Beta3 {
@@ -73,20 +87,21 @@ fn unknown(reason: impl Into<String>) -> Error {
     Error::UnknownConfiguration { reason: reason.into() }
 }
 
-/// The document, if it is of that kind and of a format that we know.
-fn read(yaml: &str, kind: &str) -> Result<(ConfigurationVersion, Value), Error> {
-    let options = serde_saphyr::options! { legacy_octal_numbers: true };
-    // The parser's own message may quote the text, which may hold a token.
-    let document: Value = serde_saphyr::from_str_with_options(yaml, options)
-        .map_err(|_| unknown(format!("the text is not the YAML of a {kind}")))?;
-    let text = |key: &str| document.get(key).and_then(Value::as_str).unwrap_or_default();
-    let version = ConfigurationVersion::of_api_version(text("apiVersion")).ok_or_else(|| {
-        unknown(format!("apiVersion {:?} is neither kubeadm.k8s.io/v1beta3 nor v1beta4", text("apiVersion")))
-    })?;
-    if text("kind") != kind {
-        return Err(unknown(format!("kind {:?} is not {kind}", text("kind"))));
+/// What a text holds, by the first format that it can be read in.
+fn read_as<T>(
+    yaml: &str,
+    kind: &'static str,
+    convert: impl Fn(Value, ConfigurationVersion) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let document = document::read(yaml, kind)?;
+    let mut first_error = None;
+    for version in document.versions {
+        match convert(document.content.clone(), version) {
+            Ok(read) => return Ok(read),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
     }
-    Ok((version, document))
+    Err(first_error.unwrap_or_else(|| unknown(format!("the text is not a {kind}"))))
 }
 
 /// Removes what Go does not tell from an absent key: nulls and empty texts.
@@ -335,5 +350,18 @@ mod tests {
         assert!(cluster("v1beta4", map).is_err());
         assert_eq!(cluster("v1beta3", none).unwrap(), json!({}));
         assert!(join("v1beta3", "nodeRegistration: {kubeletExtraArgs: [{name: a}]}").is_err());
+    }
+
+    #[test]
+    fn a_text_that_names_no_format_is_read_by_the_one_that_fits() {
+        let newer = cluster_configuration("apiServer: {extraArgs: [{name: a, value: b}]}").unwrap();
+        let older = cluster_configuration("apiServer: {extraArgs: {a: b}}").unwrap();
+        assert_eq!(newer, older);
+        let (unset, timeout) = cluster_configuration("apiServer: {timeoutForControlPlane: 4m0s}").unwrap();
+        assert_eq!((unset, timeout), Default::default());
+        assert_eq!(init_configuration("").unwrap(), InitConfiguration::default());
+        assert_eq!(join_configuration("\n").unwrap(), JoinConfiguration::default());
+        assert!(cluster_configuration("apiServer: {extraArgs: 1}").is_err());
+        assert!(join_configuration("kind: InitConfiguration").is_err());
     }
 }
