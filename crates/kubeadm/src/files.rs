@@ -25,6 +25,8 @@ pub fn render_templates(files: &[File], control_plane_version: Option<&str>) -> 
 
 fn render_template(file: &File, data: &Value) -> Result<File, Error> {
     let mut file = file.clone();
+    // Go does not tell an empty content from none.
+    file.content = file.content.filter(|content| !content.is_empty());
     if file.content_format != Some(FileContentFormat::Template) {
         return Ok(file);
     }
@@ -106,4 +108,24 @@ fn user(user: &KubeConfigUser) -> serde_json::Value {
         );
     }
     value.into()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_content_is_none_whatever_its_format() {
+        for format in [None, Some(FileContentFormat::Raw), Some(FileContentFormat::Template)] {
+            let empty = File {
+                path: "/b".into(),
+                content: Some(String::new()),
+                content_format: format,
+                ..File::default()
+            };
+            let rendered = render_templates(&[empty], None).unwrap();
+            assert_eq!(rendered[0].content, None, "{format:?}");
+        }
+    }
 }
