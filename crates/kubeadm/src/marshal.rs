@@ -8,6 +8,7 @@ use api::bootstrap::{
     InitConfiguration, JoinConfiguration, LocalEtcd, NodeRegistrationOptions, Patches, Timeouts,
 };
 use k8s_openapi::api::core::v1::Taint;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::Error;
@@ -198,7 +199,7 @@ impl Document {
     }
 
     fn patches(&mut self, patches: &Patches) {
-        if *patches != Patches::default() {
+        if is_set(patches) {
             let mut value = Self::empty();
             value.text("directory", patches.directory.as_deref());
             self.set("patches", value.into_value());
@@ -234,6 +235,15 @@ impl Document {
 
 fn is_unset(text: Option<&str>) -> bool {
     text.is_none_or(str::is_empty)
+}
+
+/// Whether anything of a structure is set. Go does not tell an empty text from an unset one; an empty list that is
+/// there, as of environment variables, it does.
+fn is_set(structure: &impl Serialize) -> bool {
+    match serde_json::to_value(structure) {
+        Ok(Value::Object(entries)) => entries.values().any(|value| !value.is_null() && value != ""),
+        _ => false,
+    }
 }
 
 fn cluster_document(
@@ -359,7 +369,7 @@ fn image(repository: Option<&str>, tag: Option<&str>) -> Document {
 
 fn etcd(etcd: &Etcd, version: ConfigurationVersion) -> Value {
     let mut value = Document::empty();
-    if etcd.local.is_defined() {
+    if is_set(&etcd.local) {
         value.set("local", local_etcd(&etcd.local, version));
     }
     if etcd.external.is_defined() {
@@ -440,7 +450,7 @@ fn api_endpoint(endpoint: &ApiEndpoint) -> Value {
 fn discovery(discovery: &Discovery, timeouts: &Timeouts, version: ConfigurationVersion) -> Value {
     let mut value = Document::empty();
     let bootstrap = &discovery.bootstrap_token;
-    if bootstrap.is_defined() {
+    if is_set(bootstrap) {
         let mut token = Document::empty();
         token.set("token", json!(bootstrap.token.as_deref().unwrap_or_default()));
         token.text("apiServerEndpoint", bootstrap.api_server_endpoint.as_deref());
@@ -469,5 +479,49 @@ fn go_duration(seconds: i64) -> String {
         (0, 0) => format!("{sign}{seconds}s"),
         (0, _) => format!("{sign}{minutes}m{seconds}s"),
         _ => format!("{sign}{hours}h{minutes}m{seconds}s"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    const VERSIONS: [&str; 2] = ["v1.30.0", "v1.31.0"];
+
+    fn cluster(configuration: &Value, version: &str) -> String {
+        let configuration: ClusterConfiguration = serde_json::from_value(configuration.clone()).unwrap();
+        cluster_configuration(&configuration, &AdditionalData::default(), version).unwrap()
+    }
+
+    fn join(configuration: &Value, version: &str) -> String {
+        let configuration: JoinConfiguration = serde_json::from_value(configuration.clone()).unwrap();
+        join_configuration(&configuration, version).unwrap()
+    }
+
+    #[test]
+    fn a_structure_of_empty_texts_is_not_written() {
+        for version in VERSIONS {
+            let etcd = json!({ "etcd": { "local": { "dataDir": "", "imageTag": "" } } });
+            assert_eq!(cluster(&etcd, version), cluster(&json!({}), version));
+            let patches = json!({ "patches": { "directory": "" } });
+            assert_eq!(join(&patches, version), join(&json!({}), version));
+            let token =
+                json!({ "discovery": { "bootstrapToken": { "token": "", "apiServerEndpoint": "" } } });
+            assert_eq!(join(&token, version), join(&json!({}), version));
+        }
+    }
+
+    #[test]
+    fn a_structure_of_which_something_is_set_is_written() {
+        for version in VERSIONS {
+            let etcd = cluster(&json!({ "etcd": { "local": { "imageTag": "3" } } }), version);
+            assert!(etcd.contains("  local:\n    dataDir: \"\"\n    imageTag: \"3\"\n"), "{etcd}");
+            let etcd = cluster(&json!({ "etcd": { "local": { "extraEnvs": [] } } }), version);
+            assert!(etcd.contains("  local:\n    dataDir: \"\"\n"), "{etcd}");
+            let token = json!({ "discovery": { "bootstrapToken": { "unsafeSkipCAVerification": false } } });
+            let token = join(&token, version);
+            assert!(token.contains("  bootstrapToken:\n    token: \"\"\n"), "{token}");
+        }
     }
 }
