@@ -9,9 +9,6 @@ use crate::Error;
 use crate::marshal::AdditionalData;
 use crate::versions::ConfigurationVersion;
 
-/// Keys of texts that mean something even if empty.
-const MEANINGFUL_WHEN_EMPTY: [&str; 2] = ["value", "name"];
-
 /// Reads a ClusterConfiguration, and what it holds beyond what users write.
 pub fn cluster_configuration(yaml: &str) -> Result<(ClusterConfiguration, AdditionalData), Error> {
     read_as(yaml, "ClusterConfiguration", cluster_of)
@@ -104,13 +101,15 @@ fn read_as<T>(
     Err(first_error.unwrap_or_else(|| unknown(format!("the text is not a {kind}"))))
 }
 
-/// Removes what Go does not tell from an absent key: nulls and empty texts.
+/// Removes what Go does not tell from an absent key: nulls, empty texts and a port of 0. Where our types have a plain
+/// text, it is empty again.
 fn drop_unset(value: &mut Value) {
     match value {
         Value::Object(entries) => {
             entries.retain(|key, value| match value {
                 Value::Null => false,
-                Value::String(text) => !text.is_empty() || MEANINGFUL_WHEN_EMPTY.contains(&key.as_str()),
+                Value::String(text) => !text.is_empty(),
+                Value::Number(port) if key == "bindPort" => port.as_i64() != Some(0),
                 _ => true,
             });
             entries.values_mut().for_each(drop_unset);
@@ -303,6 +302,10 @@ mod tests {
         cluster_configuration(&text("ClusterConfiguration", version, fields)).map(|(read, _)| json!(read))
     }
 
+    fn init(version: &str, fields: &str) -> Result<Value, Error> {
+        init_configuration(&text("InitConfiguration", version, fields)).map(|read| json!(read))
+    }
+
     fn join(version: &str, fields: &str) -> Result<Value, Error> {
         join_configuration(&text("JoinConfiguration", version, fields)).map(|read| json!(read))
     }
@@ -363,5 +366,24 @@ mod tests {
         assert_eq!(join_configuration("\n").unwrap(), JoinConfiguration::default());
         assert!(cluster_configuration("apiServer: {extraArgs: 1}").is_err());
         assert!(join_configuration("kind: InitConfiguration").is_err());
+    }
+
+    #[test]
+    fn empty_texts_and_the_port_0_are_unset() {
+        for version in VERSIONS {
+            let port = "localAPIEndpoint: {bindPort: 0}";
+            assert_eq!(init(version, port).unwrap(), json!({}));
+            let read = join(version, &format!("controlPlane: {{{port}}}")).unwrap();
+            assert_eq!(read, json!({ "controlPlane": {} }));
+            assert_eq!(init(version, "nodeRegistration: {name: \"\"}").unwrap(), json!({}));
+            let taints = "nodeRegistration: {taints: [{key: \"\", value: \"\", effect: E}]}";
+            let wanted = json!({ "nodeRegistration": { "taints": [{ "key": "", "effect": "E" }] } });
+            assert_eq!(init(version, taints).unwrap(), wanted);
+        }
+        let read =
+            cluster("v1beta4", "scheduler: {extraEnvs: [{name: a, value: \"\"}, {name: \"\"}]}").unwrap();
+        assert_eq!(read, json!({ "scheduler": { "extraEnvs": [{ "name": "a" }, { "name": "" }] } }));
+        let read = cluster("v1beta4", "scheduler: {extraArgs: [{name: a, value: \"\"}]}").unwrap();
+        assert_eq!(read, json!({ "scheduler": { "extraArgs": [{ "name": "a", "value": "" }] } }));
     }
 }
