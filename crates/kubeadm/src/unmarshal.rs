@@ -1,6 +1,7 @@
 //! kubeadm's configuration read back from YAML, whichever known format it is in.
 
 mod document;
+mod fields;
 
 use api::bootstrap::{ClusterConfiguration, InitConfiguration, JoinConfiguration};
 use serde_json::{Map, Value, json};
@@ -46,6 +47,7 @@ pub fn init_configuration(yaml: &str) -> Result<InitConfiguration, Error> {
 
 fn init_of(mut document: Value, version: ConfigurationVersion) -> Result<InitConfiguration, Error> {
     kubelet_arguments(&mut document, version)?;
+    refuse_empty_tokens(&document)?;
     drop_unset(&mut document);
     timeouts(&mut document, version)?;
     let tokens = document.get("bootstrapTokens").and_then(Value::as_array).map_or(0, Vec::len);
@@ -69,10 +71,6 @@ fn join_of(mut document: Value, version: ConfigurationVersion) -> Result<JoinCon
             set(&mut document, "timeouts", json!({ "tlsBootstrapSeconds": seconds }));
         }
     }
-    // What Cluster API adds here does not exist in kubeadm.
-    if let Some(file) = document.pointer_mut("/discovery/file").and_then(Value::as_object_mut) {
-        file.remove("kubeConfig");
-    }
     if let Some(token) = entries_at(&mut document, "/discovery/bootstrapToken") {
         say_false(token, "unsafeSkipCAVerification");
     }
@@ -93,7 +91,9 @@ fn read_as<T>(
     let document = document::read(yaml, kind)?;
     let mut first_error = None;
     for version in document.versions {
-        match convert(document.content.clone(), version) {
+        let mut content = document.content.clone();
+        fields::drop_unknown(&mut content, version);
+        match convert(content, version) {
             Ok(read) => return Ok(read),
             Err(error) => first_error = first_error.or(Some(error)),
         }
@@ -190,6 +190,15 @@ fn kubelet_arguments(document: &mut Value, version: ConfigurationVersion) -> Res
     }
 }
 
+/// Refuses what an absent token would be taken for once empty texts are gone.
+fn refuse_empty_tokens(document: &Value) -> Result<(), Error> {
+    let tokens = document.get("bootstrapTokens").and_then(Value::as_array).into_iter().flatten();
+    if tokens.filter_map(|token| token.get("token")).any(|token| token == "") {
+        return Err(unknown("the token of a bootstrap token must not be empty"));
+    }
+    Ok(())
+}
+
 /// Timeouts of a node's configuration, which v1beta3 does not have.
 fn timeouts(document: &mut Value, version: ConfigurationVersion) -> Result<(), Error> {
     if version == ConfigurationVersion::V1Beta3 {
@@ -208,12 +217,15 @@ fn timeouts(document: &mut Value, version: ConfigurationVersion) -> Result<(), E
     Ok(())
 }
 
-/// Replaces a duration by how many times `unit` seconds it is, rounded down.
+/// Replaces a duration by how many times `unit` seconds it is, rounded down. A count that stands there already does not
+/// exist in kubeadm, and counts for nothing.
 fn duration_to(document: &mut Value, path: &str, from: &str, to: &str, unit: i64) -> Result<(), Error> {
     let Some(entries) = entries_at(document, path) else {
         return Ok(());
     };
-    let Some(duration) = entries.remove(from) else {
+    let duration = entries.remove(from);
+    entries.remove(to);
+    let Some(duration) = duration else {
         return Ok(());
     };
     let seconds = duration
@@ -385,5 +397,52 @@ mod tests {
         assert_eq!(read, json!({ "scheduler": { "extraEnvs": [{ "name": "a" }, { "name": "" }] } }));
         let read = cluster("v1beta4", "scheduler: {extraArgs: [{name: a, value: \"\"}]}").unwrap();
         assert_eq!(read, json!({ "scheduler": { "extraArgs": [{ "name": "a", "value": "" }] } }));
+    }
+
+    #[test]
+    fn what_only_v1beta4_has_counts_for_nothing_in_v1beta3() {
+        for fields in [
+            "encryptionAlgorithm: RSA-2048",
+            "certificateValidityPeriod: 48h",
+            "apiServer: {extraEnvs: [{name: a}]}",
+            "controllerManager: {extraEnvs: [{name: a}]}",
+            "scheduler: {extraEnvs: [{name: a}]}",
+            "etcd: {local: {extraEnvs: [{name: a}]}}",
+        ] {
+            assert_eq!(cluster("v1beta3", fields).unwrap(), json!({}), "{fields}");
+            assert_ne!(cluster("v1beta4", fields).unwrap(), json!({}), "{fields}");
+        }
+        for fields in ["nodeRegistration: {imagePullSerial: false}", "timeouts: {tlsBootstrap: 1s}"] {
+            assert_eq!(init("v1beta3", fields).unwrap(), json!({}), "{fields}");
+            assert_ne!(init("v1beta4", fields).unwrap(), json!({}), "{fields}");
+            assert_eq!(join("v1beta3", fields).unwrap(), json!({}), "{fields}");
+        }
+    }
+
+    #[test]
+    fn names_that_only_our_types_have_count_for_nothing() {
+        let counts = ["controlPlaneComponentHealthCheck", "kubeletHealthCheck", "kubernetesAPICall"];
+        for version in VERSIONS {
+            for days in ["certificateValidityPeriodDays: 1", "caCertificateValidityPeriodDays: 1"] {
+                assert_eq!(cluster(version, days).unwrap(), json!({}));
+            }
+            for count in counts.into_iter().chain(["etcdAPICall", "tlsBootstrap", "discovery"]) {
+                let fields = format!("timeouts: {{{count}Seconds: 1}}");
+                assert_eq!(join(version, &fields).unwrap(), json!({}), "{fields}");
+            }
+            let read = init(version, "bootstrapTokens: [{ttlSeconds: 5}, {ttl: 7s, ttlSeconds: 5}]").unwrap();
+            assert_eq!(read, json!({ "bootstrapTokens": [{}, { "ttlSeconds": 7 }] }));
+            let file = "discovery: {file: {kubeConfig: {cluster: {server: s}}}}";
+            assert_eq!(join(version, file).unwrap(), json!({}));
+        }
+    }
+
+    #[test]
+    fn a_bootstrap_token_is_not_empty() {
+        for version in VERSIONS {
+            assert!(init(version, "bootstrapTokens: [{token: \"\"}]").is_err());
+            let none = json!({ "bootstrapTokens": [{}] });
+            assert_eq!(init(version, "bootstrapTokens: [{token: null}]").unwrap(), none);
+        }
     }
 }
