@@ -14,6 +14,7 @@
 
 pub mod certificates;
 pub mod cloudinit;
+mod divisor;
 mod error;
 pub mod files;
 pub mod kubeadm_config_map;

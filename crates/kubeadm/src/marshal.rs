@@ -11,9 +11,8 @@ use k8s_openapi::api::core::v1::Taint;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::Error;
 use crate::versions::ConfigurationVersion;
-use crate::yaml;
+use crate::{Error, divisor, yaml};
 
 /// What kubeadm's ClusterConfiguration holds and users don't write: it comes from Cluster and Machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -344,10 +343,8 @@ fn environment_variable(variable: &EnvVar) -> Value {
     if let Some(entries) = value.as_object_mut() {
         entries.insert("name".to_owned(), name);
     }
-    let resource = value.pointer_mut("/valueFrom/resourceFieldRef").and_then(Value::as_object_mut);
-    if let Some(resource) = resource {
-        resource.entry("divisor").or_insert_with(|| json!("0"));
-    }
+    // The schema refuses an invalid divisor. One that came here all the same is left for kubeadm to refuse.
+    let _ = divisor::make_canonical(&mut value);
     value
 }
 
@@ -522,6 +519,18 @@ mod tests {
             let token = json!({ "discovery": { "bootstrapToken": { "unsafeSkipCAVerification": false } } });
             let token = join(&token, version);
             assert!(token.contains("  bootstrapToken:\n    token: \"\"\n"), "{token}");
+        }
+    }
+
+    #[test]
+    fn divisors_are_canonical() {
+        let variable = |divisor: &str| {
+            let resource = json!({ "resource": "limits.memory", "divisor": divisor });
+            json!({ "scheduler": { "extraEnvs": [{ "name": "a", "valueFrom": { "resourceFieldRef": resource } }] } })
+        };
+        for (given, canonical) in [("1024Ki", "1Mi"), ("1000m", "\"1\""), ("", "\"0\"")] {
+            let written = cluster(&variable(given), "v1.31.0");
+            assert!(written.contains(&format!(" divisor: {canonical}\n")), "{written}");
         }
     }
 }

@@ -6,9 +6,9 @@ mod fields;
 use api::bootstrap::{ClusterConfiguration, InitConfiguration, JoinConfiguration};
 use serde_json::{Map, Value, json};
 
-use crate::Error;
 use crate::marshal::AdditionalData;
 use crate::versions::ConfigurationVersion;
+use crate::{Error, divisor};
 
 /// Reads a ClusterConfiguration, and what it holds beyond what users write.
 pub fn cluster_configuration(yaml: &str) -> Result<(ClusterConfiguration, AdditionalData), Error> {
@@ -23,6 +23,9 @@ fn cluster_of(
         for path in ["/apiServer", "/controllerManager", "/scheduler", "/etcd/local"] {
             arguments_to_list(&mut document, path, "extraArgs")?;
         }
+    }
+    for path in ["/apiServer", "/controllerManager", "/scheduler", "/etcd/local"] {
+        divisors(&mut document, path)?;
     }
     drop_unset(&mut document);
     let data = additional_data(&document, version)?;
@@ -165,6 +168,15 @@ fn say_whether_volumes_are_read_only(document: &mut Value, path: &str) {
     for volume in volumes.filter_map(Value::as_object_mut) {
         say_false(volume, "readOnly");
     }
+}
+
+fn divisors(document: &mut Value, path: &str) -> Result<(), Error> {
+    let variables = entries_at(document, path).and_then(|entries| entries.get_mut("extraEnvs"));
+    for variable in variables.and_then(Value::as_array_mut).into_iter().flatten() {
+        divisor::make_canonical(variable)
+            .map_err(|error| unknown(format!("a divisor in {path}/extraEnvs: {error}")))?;
+    }
+    Ok(())
 }
 
 /// Turns the arguments of v1beta3, a map, into a list, sorted by name. Before unset keys are dropped: an argument
@@ -444,5 +456,23 @@ mod tests {
             let none = json!({ "bootstrapTokens": [{}] });
             assert_eq!(init(version, "bootstrapTokens: [{token: null}]").unwrap(), none);
         }
+    }
+
+    #[test]
+    fn divisors_are_canonical_and_always_there() {
+        let read = |resource: &str| {
+            let variable = format!("{{name: a, valueFrom: {{resourceFieldRef: {resource}}}}}");
+            let component = cluster("v1beta4", &format!("apiServer: {{extraEnvs: [{variable}]}}"))?;
+            let etcd = cluster("v1beta4", &format!("etcd: {{local: {{extraEnvs: [{variable}]}}}}"))?;
+            assert_eq!(etcd["etcd"]["local"], component["apiServer"]);
+            let path = "/apiServer/extraEnvs/0/valueFrom/resourceFieldRef/divisor";
+            Ok::<_, Error>(component.pointer(path).cloned())
+        };
+        assert_eq!(read("{resource: r, divisor: 1024Ki}").unwrap(), Some(json!("1Mi")));
+        assert_eq!(read("{resource: r, divisor: 1000}").unwrap(), Some(json!("1k")));
+        assert_eq!(read("{resource: r}").unwrap(), Some(json!("0")));
+        assert_eq!(read("null").unwrap(), None);
+        assert!(read("{resource: r, divisor: 1x}").is_err());
+        assert!(read("{resource: r, divisor: \"\"}").is_err());
     }
 }
