@@ -410,7 +410,9 @@ fn is_read_as_something_else(text: &str) -> bool {
     match text.as_bytes() {
         [] => true,
         [b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~', ..] => is_word(text),
-        [b'.', ..] => is_infinite_or_nan(text) || is_float(text),
+        [b'.', ..] => {
+            is_infinite_or_nan(text) || (underscores_part_digits(text) && is_float(&text.replace('_', "")))
+        }
         [b'+' | b'-' | b'0'..=b'9', ..] => is_number(text),
         _ => false,
     }
@@ -432,6 +434,15 @@ fn is_infinite_or_nan(text: &str) -> bool {
         || matches!(text, ".nan" | ".NaN" | ".NAN")
 }
 
+/// Whether every underscore has a digit on both sides. What begins with a point is held to that; other numbers are not.
+fn underscores_part_digits(text: &str) -> bool {
+    let ends_with_digit = |part: &str| part.ends_with(|c: char| c.is_ascii_digit());
+    let starts_with_digit = |part: &str| part.starts_with(|c: char| c.is_ascii_digit());
+    text.match_indices('_').all(|(at, _)| {
+        text.get(..at).is_some_and(ends_with_digit) && text.get(at + 1..).is_some_and(starts_with_digit)
+    })
+}
+
 fn is_number(text: &str) -> bool {
     let plain = text.replace('_', "");
     is_infinite_or_nan(text)
@@ -441,22 +452,23 @@ fn is_number(text: &str) -> bool {
         || is_time(text)
 }
 
-/// An integer that fits 64 bits, in any of the bases that Go reads.
+/// An integer that fits 64 bits, in any of the bases that Go reads. With a sign, also a plus, one bit is the sign's.
 fn is_integer(text: &str) -> bool {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let lower = digits.to_ascii_lowercase();
-    let parse = |digits: &str, radix| {
-        digits.bytes().all(|b| b.is_ascii_alphanumeric()) && u64::from_str_radix(digits, radix).is_ok()
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text).to_ascii_lowercase();
+    let (digits, radix) = match digits.get(..2) {
+        Some("0x") => (digits.get(2..).unwrap_or_default(), 16),
+        Some("0o") => (digits.get(2..).unwrap_or_default(), 8),
+        Some("0b") => (digits.get(2..).unwrap_or_default(), 2),
+        _ if digits.starts_with('0') && digits.len() > 1 => (digits.get(1..).unwrap_or_default(), 8),
+        _ => (digits.as_str(), 10),
     };
-    for (prefix, radix) in [("0x", 16), ("0o", 8), ("0b", 2)] {
-        if let Some(digits) = lower.strip_prefix(prefix) {
-            return parse(digits, radix);
-        }
-    }
-    match lower.strip_prefix('0') {
-        Some(octal) if !octal.is_empty() => parse(octal, 8),
-        _ => parse(&lower, 10),
-    }
+    let limit = match text.as_bytes() {
+        [b'-', ..] => i64::MIN.unsigned_abs(),
+        [b'+', ..] => i64::MAX.unsigned_abs(),
+        _ => u64::MAX,
+    };
+    digits.bytes().all(|b| b.is_ascii_alphanumeric())
+        && u64::from_str_radix(digits, radix).is_ok_and(|magnitude| magnitude <= limit)
 }
 
 /// Digits with a point or an exponent, or both.
@@ -656,6 +668,45 @@ mod tests {
         }
         assert_eq!(written("it's: so"), "'it''s: so'\n");
         assert_eq!(written("a\tb😀"), "\"a\\tb\\U0001F600\"\n");
+    }
+
+    #[test]
+    fn numbers_after_a_point_may_have_underscores_between_digits() {
+        let written = |text: &str| to_string(&json!(text));
+        for quoted in [".5_0", ".5_0e1_0", ".1_2_3"] {
+            assert_eq!(written(quoted), format!("\"{quoted}\"\n"));
+        }
+        for plain in ["._5", ".5_", ".5__0", ".5_e1", ".5e_1"] {
+            assert_eq!(written(plain), format!("{plain}\n"));
+        }
+    }
+
+    #[test]
+    fn integers_with_a_sign_have_the_limits_of_64_bits_with_a_sign() {
+        let written = |text: &str| to_string(&json!(text));
+        for quoted in [
+            "0xFFFFFFFFFFFFFFFF",
+            "0x7FFF_FFFF_FFFF_FFFF",
+            "+0x7FFFFFFFFFFFFFFF",
+            "-0x8000000000000000",
+            "-0o777",
+            "-0b101",
+            "18446744073709551615",
+            "-18446744073709551615",
+        ] {
+            assert_eq!(written(quoted), format!("\"{quoted}\"\n"));
+        }
+        for plain in [
+            "-0xFFFFFFFFFFFFFFFF",
+            "+0xFFFFFFFFFFFFFFFF",
+            "+0x8000000000000000",
+            "-0x8000000000000001",
+            "0x10000000000000000",
+            "-0x",
+            "-0b2",
+        ] {
+            assert_eq!(written(plain), format!("{plain}\n"));
+        }
     }
 
     #[test]
