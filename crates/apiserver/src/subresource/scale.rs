@@ -104,7 +104,7 @@ fn replacement(exchange: &mut Exchange, name: &str, options: &WriteOptions) -> R
     if object::name(&value).is_empty() {
         return Err(patch::undeterminable(name));
     }
-    update::check_names(exchange, name, &value)?;
+    update::check_names(exchange, name, &mut value)?;
     write::check_number(&value)?;
     fit(exchange, &mut value, complaints, options)?;
     Ok(value)

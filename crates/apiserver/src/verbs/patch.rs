@@ -12,7 +12,7 @@ use crate::exchange::Exchange;
 use crate::negotiate::{self, PatchType};
 use crate::request::{self, FieldValidation, WriteOptions, refuse_options};
 use crate::verbs::write::{self, Attempt, Ownership, Part, Replacement, Saved};
-use crate::{Refused, decode, metadata, object};
+use crate::{Refused, decode, metadata, namespaces, object};
 
 /// What is done to the stored object.
 enum Patch {
@@ -204,13 +204,8 @@ fn settle(
     if let Err(detail) = decode::check_metadata(&new) {
         return Err(unfit(exchange, name, &new, &detail));
     }
+    namespaces::settle(exchange, &mut new)?;
     check_name(&new, name)?;
-    if exchange.namespace().is_some_and(|namespace| object::meta_text(&new, "namespace") != namespace) {
-        return Err(Status::bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request",
-        )
-        .into());
-    }
     write::check_number(&new)?;
     decode::fit(exchange, &mut new, Vec::new(), options.field_validation)?;
     if !kind.custom() {
@@ -343,20 +338,8 @@ pub fn check_applied(
     {
         return Err(Status::bad_request("metadata.managedFields must be nil").into());
     }
+    namespaces::settle(exchange, applied)?;
     check_name(applied, name)?;
-    let namespace = object::meta_text(applied, "namespace").to_owned();
-    match exchange.namespace() {
-        Some(expected) if !namespace.is_empty() && namespace != expected => {
-            return Err(Status::bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request",
-            )
-            .into());
-        }
-        None if !namespace.is_empty() => {
-            return Err(Status::bad_request("namespace is not allowed on this type").into());
-        }
-        _ => {}
-    }
     complete_owners(applied);
     Ok(())
 }

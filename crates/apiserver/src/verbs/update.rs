@@ -8,7 +8,7 @@ use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::request::{self, WriteOptions};
 use crate::verbs::write::{self, Attempt, Ownership, Part, Replacement, Saved};
-use crate::{Refused, decode, object};
+use crate::{Refused, decode, namespaces, object};
 
 /// Replaces the object that the path names.
 pub async fn update(exchange: &mut Exchange) -> Result<Response<Body>, Refused> {
@@ -21,8 +21,8 @@ pub async fn update_part(exchange: &mut Exchange, part: Part) -> Result<Saved, R
     let options = request::write_options(&exchange.query, "UpdateOptions")?;
     exchange.output()?;
     let name = exchange.name()?.to_owned();
-    let value = decode::object(exchange, options.field_validation)?;
-    check_names(exchange, &name, &value)?;
+    let mut value = decode::object(exchange, options.field_validation)?;
+    check_names(exchange, &name, &mut value)?;
     write::check_number(&value)?;
     (exchange.resource.kind.strategy.refuse)(&value)?;
     loop {
@@ -33,18 +33,13 @@ pub async fn update_part(exchange: &mut Exchange, part: Part) -> Result<Saved, R
     }
 }
 
-/// Compares name and namespace of an object with the path.
-pub fn check_names(exchange: &Exchange, name: &str, value: &Value) -> Result<(), Refused> {
+/// Compares name and namespace of an object with the path; a namespace that is wanting or too much is put right.
+pub fn check_names(exchange: &Exchange, name: &str, value: &mut Value) -> Result<(), Refused> {
+    namespaces::settle(exchange, value)?;
     let given = object::name(value);
     if given.is_empty() && exchange.resource.kind.custom() {
         let error = FieldError::required("metadata.name", "name or generateName is required");
         return write::refuse_invalid(exchange, "", &[error]);
-    }
-    if given.is_empty() {
-        return Err(Status::bad_request(format!(
-            "the name of the object ({given}) does not match the name on the URL ({name})"
-        ))
-        .into());
     }
     if given != name {
         return Err(Status::bad_request(format!(
@@ -52,17 +47,7 @@ pub fn check_names(exchange: &Exchange, name: &str, value: &Value) -> Result<(),
         ))
         .into());
     }
-    let namespace = object::meta_text(value, "namespace");
-    match exchange.namespace() {
-        Some(expected) if !namespace.is_empty() && namespace != expected => Err(Status::bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request",
-        )
-        .into()),
-        None if !namespace.is_empty() => {
-            Err(Status::bad_request("namespace is not allowed on this type").into())
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 async fn attempt(

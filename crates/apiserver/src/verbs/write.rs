@@ -116,17 +116,7 @@ pub async fn insert(
 /// Gives a new object its name, namespace and what else the server decides.
 fn begin(exchange: &mut Exchange, value: &mut Value) -> Result<String, Refused> {
     metadata::drop_double_owners(value, &mut exchange.warnings);
-    let given = object::meta_text(value, "namespace").to_owned();
-    match (&exchange.path.namespace, exchange.resource.kind.namespaced) {
-        (Some(namespace), _) if !given.is_empty() && given != *namespace => {
-            return Err(Status::bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request",
-            )
-            .into());
-        }
-        (Some(namespace), _) => object::set_meta(value, "namespace", namespace.as_str()),
-        (None, _) => object::set_meta(value, "namespace", Value::Null),
-    }
+    namespaces::settle(exchange, value)?;
     for name in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
         object::set_meta(value, name, Value::Null);
     }

@@ -22,6 +22,15 @@ impl Identifiers for Counting {
     }
 }
 
+/// A server with nothing in it, where it is always the same moment.
+pub async fn server() -> ApiServer {
+    let server = ApiServer::builder(store::Database::in_memory().store("test").unwrap())
+        .clock(|| jiff::Timestamp::from_second(1_700_000_000).unwrap())
+        .identifiers(Counting::default())
+        .build();
+    server.await.unwrap()
+}
+
 /// Sends one request; the code and the JSON of the answer, null where there is none.
 pub async fn send(
     server: &ApiServer,

@@ -3,5 +3,6 @@
 
 mod connect;
 mod frame;
+mod namespaces;
 mod scale;
 mod verbs;
