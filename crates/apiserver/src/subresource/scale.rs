@@ -37,7 +37,8 @@ enum Change {
     Replace(Value),
     Json(json_patch::Patch),
     Merge(Value),
-    Apply(Value),
+    /// With what is odd about its text.
+    Apply(Value, Vec<String>),
 }
 
 /// Answers a request for the scale of an object.
@@ -60,7 +61,7 @@ pub async fn answer(exchange: &mut Exchange, verb: &str) -> Result<Response<Body
     let change = if verb == "update" {
         Change::Replace(replacement(exchange, &name, &options)?)
     } else {
-        read_patch(exchange, &name, &options)?
+        read_patch(exchange, &options)?
     };
     loop {
         if let Some(object) = attempt(exchange, &change, &name, &paths, &options).await? {
@@ -136,19 +137,17 @@ fn fit(
     Ok(())
 }
 
-fn read_patch(exchange: &mut Exchange, name: &str, options: &WriteOptions) -> Result<Change, Refused> {
+fn read_patch(exchange: &mut Exchange, options: &WriteOptions) -> Result<Change, Refused> {
     let patch_type =
         negotiate::patch_type(exchange.content_type.as_deref(), exchange.resource.kind.custom())?;
     patch::check_options(patch_type, options)?;
     if patch_type == PatchType::Apply {
-        let (mut applied, complaints) = patch::read_applied(exchange)?;
-        patch::tell(exchange, complaints, options)?;
-        patch::check_applied(exchange, name, (SCALE_API_VERSION, KIND), &mut applied)?;
-        return Ok(Change::Apply(applied));
+        let (applied, complaints) = patch::read_applied(exchange)?;
+        return Ok(Change::Apply(applied, complaints));
     }
     let wrong = |error: String| Status::bad_request(format!("error decoding patch: {error}"));
     let decoded = decode::tree(&exchange.body, Encoding::Json).map_err(wrong)?;
-    patch::tell(exchange, decoded.complaints, options)?;
+    patch::tell(exchange, &decoded.complaints, options)?;
     Ok(match patch_type {
         PatchType::Json => {
             Change::Json(json_patch::Patch::parse(&decoded.value).map_err(|error| wrong(error.to_string()))?)
@@ -171,6 +170,7 @@ async fn attempt(
     let places = places(&exchange.resource.kind);
     let before = before(exchange, &old, paths, &places);
     let mut after = drafted(exchange, &before, change, options)?;
+    patch::check_identity(exchange, name, &mut after)?;
     let given = object::meta_text(&after, "resourceVersion").to_owned();
     if !given.is_empty() && given != entry.modified.to_string() {
         return Err(exchange.stale(name));
@@ -194,7 +194,7 @@ async fn attempt(
 
 fn names_version(change: &Change) -> bool {
     match change {
-        Change::Replace(value) | Change::Merge(value) | Change::Apply(value) => {
+        Change::Replace(value) | Change::Merge(value) | Change::Apply(value, _) => {
             !object::meta_text(value, "resourceVersion").is_empty()
         }
         Change::Json(patch) => patch.steps.iter().any(|step| step.path == "/metadata/resourceVersion"),
@@ -228,7 +228,11 @@ fn drafted(
     options: &WriteOptions,
 ) -> Result<Value, Refused> {
     let mut after = match change {
-        Change::Apply(applied) => return applied_to(exchange, before, applied, options),
+        Change::Apply(applied, complaints) => {
+            let after = applied_to(exchange, before, applied, options)?;
+            patch::tell(exchange, complaints, options)?;
+            return Ok(after);
+        }
         Change::Replace(value) => value.clone(),
         Change::Json(patch) => {
             let mut after = before.clone();
@@ -265,6 +269,7 @@ fn applied_to(
     applied: &Value,
     options: &WriteOptions,
 ) -> Result<Value, Refused> {
+    patch::check_type((SCALE_API_VERSION, KIND), applied)?;
     let request = ApplyRequest {
         schema: &schema(),
         live: Some(before),

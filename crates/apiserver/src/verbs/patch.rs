@@ -2,6 +2,7 @@
 
 use http::Response;
 use machinery::apply::{self, ApplyRequest};
+use machinery::gvk::GroupVersionKind;
 use machinery::patch::{json, merge};
 use machinery::status::{FieldError, FieldErrorKind, Status};
 use serde_json::{Map, Value};
@@ -22,6 +23,13 @@ enum Patch {
     Apply(Value),
 }
 
+/// A patch as it came.
+struct Sent {
+    patch: Patch,
+    /// What is odd about its text.
+    complaints: Vec<String>,
+}
+
 /// Patches the object that the path names.
 pub async fn patch(exchange: &mut Exchange) -> Result<Response<Body>, Refused> {
     let saved = patch_part(exchange, Part::Main).await?;
@@ -35,15 +43,12 @@ pub async fn patch_part(exchange: &mut Exchange, part: Part) -> Result<Saved, Re
     let patch_type =
         negotiate::patch_type(exchange.content_type.as_deref(), exchange.resource.kind.custom())?;
     check_options(patch_type, &options)?;
-    let (mut patch, complaints) = read(exchange, patch_type)?;
-    tell(exchange, complaints, &options)?;
-    if let Patch::Apply(applied) = &mut patch {
-        let resource = exchange.resource.clone();
-        let wanted = (&*resource.api_version(), &*resource.kind.kind);
-        check_applied(exchange, exchange.name()?, wanted, applied)?;
+    let sent = read(exchange, patch_type)?;
+    if !matches!(sent.patch, Patch::Apply(_)) {
+        tell(exchange, &sent.complaints, &options)?;
     }
     loop {
-        match attempt(exchange, &patch, part, &options).await? {
+        match attempt(exchange, &sent, part, &options).await? {
             Attempt::Done(saved) => return Ok(saved),
             Attempt::Lost => {}
         }
@@ -64,23 +69,23 @@ pub fn check_options(patch_type: PatchType, options: &WriteOptions) -> Result<()
 }
 
 /// Doubled members of the patch itself.
-pub fn tell(exchange: &mut Exchange, complaints: Vec<String>, options: &WriteOptions) -> Result<(), Refused> {
+pub fn tell(exchange: &mut Exchange, complaints: &[String], options: &WriteOptions) -> Result<(), Refused> {
     match options.field_validation {
         FieldValidation::Strict if !complaints.is_empty() => {
-            Err(Status::bad_request(format!("strict decoding error: {}", complaints.join(", "))).into())
+            Err(Status::bad_request(format!("error strict decoding patch: {}", complaints.join(", "))).into())
         }
         FieldValidation::Warn => {
-            exchange.warnings.extend(complaints);
+            exchange.warnings.extend_from_slice(complaints);
             Ok(())
         }
         FieldValidation::Strict | FieldValidation::Ignore => Ok(()),
     }
 }
 
-fn read(exchange: &Exchange, patch_type: PatchType) -> Result<(Patch, Vec<String>), Refused> {
+fn read(exchange: &Exchange, patch_type: PatchType) -> Result<Sent, Refused> {
     if patch_type == PatchType::Apply {
         let (applied, complaints) = read_applied(exchange)?;
-        return Ok((Patch::Apply(applied), complaints));
+        return Ok(Sent { patch: Patch::Apply(applied), complaints });
     }
     let decoded = decode::tree(&exchange.body, crate::negotiate::Encoding::Json)
         .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
@@ -100,7 +105,7 @@ fn read(exchange: &Exchange, patch_type: PatchType) -> Result<(Patch, Vec<String
         PatchType::Strategic => Patch::Strategic(decoded.value),
         _ => Patch::Merge(decoded.value),
     };
-    Ok((patch, decoded.complaints))
+    Ok(Sent { patch, complaints: decoded.complaints })
 }
 
 /// The body of an apply, and what is odd about it.
@@ -108,7 +113,7 @@ pub fn read_applied(exchange: &Exchange) -> Result<(Value, Vec<String>), Refused
     let decoded = decode::yaml(&exchange.body).map_err(|error| {
         Status::bad_request(format!("error decoding YAML: error converting YAML to JSON: {error}"))
     })?;
-    let applied = match decoded.value {
+    let mut applied = match decoded.value {
         Value::Null => Value::Object(Map::new()),
         value @ Value::Object(_) => value,
         other => {
@@ -120,21 +125,24 @@ pub fn read_applied(exchange: &Exchange) -> Result<(Value, Vec<String>), Refused
             .into());
         }
     };
+    complete_owners(&mut applied);
     let complaints = decoded.complaints.into_iter().map(|text| text.trim_start_matches("yaml: ").to_owned());
     Ok((applied, complaints.collect()))
 }
 
 async fn attempt(
     exchange: &mut Exchange,
-    patch: &Patch,
+    sent: &Sent,
     part: Part,
     options: &WriteOptions,
 ) -> Result<Attempt, Refused> {
+    let Sent { patch, complaints } = sent;
     let key = exchange.key()?;
     let name = exchange.name()?.to_owned();
     let entry = exchange.server.store().get(&key);
     if let Patch::Apply(applied) = patch {
-        return attempt_apply(exchange, &name, entry, applied, part, options).await;
+        let request = Apply { applied, complaints, part, options };
+        return attempt_apply(exchange, &name, entry, &request).await;
     }
     let Some(entry) = entry else { return Err(exchange.not_found(&name)) };
     let old = exchange.incoming(&entry.value, entry.modified);
@@ -204,8 +212,7 @@ fn settle(
     if let Err(detail) = decode::check_metadata(&new) {
         return Err(unfit(exchange, name, &new, &detail));
     }
-    namespaces::settle(exchange, &mut new)?;
-    check_name(&new, name)?;
+    check_identity(exchange, name, &mut new)?;
     write::check_number(&new)?;
     decode::fit(exchange, &mut new, Vec::new(), options.field_validation)?;
     if !kind.custom() {
@@ -215,6 +222,12 @@ fn settle(
         }
     }
     Ok(new)
+}
+
+/// What a patch made must be where the path says, and have the path's name.
+pub fn check_identity(exchange: &Exchange, name: &str, made: &mut Value) -> Result<(), Refused> {
+    namespaces::settle(exchange, made)?;
+    check_name(made, name)
 }
 
 /// The object must name itself as the URL does.
@@ -268,30 +281,36 @@ fn unfit(exchange: &Exchange, name: &str, new: &Value, detail: &str) -> Refused 
     Status::invalid("", "", "", &[error]).into()
 }
 
+/// An apply, on its way to the object.
+struct Apply<'a> {
+    applied: &'a Value,
+    complaints: &'a [String],
+    part: Part,
+    options: &'a WriteOptions,
+}
+
 async fn attempt_apply(
     exchange: &mut Exchange,
     name: &str,
     entry: Option<Entry>,
-    applied: &Value,
-    part: Part,
-    options: &WriteOptions,
+    request: &Apply<'_>,
 ) -> Result<Attempt, Refused> {
+    let Apply { part, options, .. } = *request;
     if part == Part::Status && entry.is_none() {
         return Err(exchange.not_found(name));
     }
     let live = entry.as_ref().map(|entry| exchange.incoming(&entry.value, entry.modified));
-    let given = object::meta_text(applied, "resourceVersion").to_owned();
-    if let Some(entry) = entry.as_ref().filter(|_| !given.is_empty())
-        && given != entry.modified.to_string()
-    {
+    let mut new = merged(exchange, live.as_ref(), request)?;
+    tell(exchange, request.complaints, options)?;
+    check_identity(exchange, name, &mut new)?;
+    let Some(entry) = entry else {
+        return create_by_apply(exchange, new, options).await;
+    };
+    let given = object::meta_text(request.applied, "resourceVersion");
+    if !given.is_empty() && given != entry.modified.to_string() {
         return Err(exchange.stale(name));
     }
-    let merged = merged(exchange, live.as_ref(), applied, part, options)?;
-    let Some(entry) = entry else {
-        return create_by_apply(exchange, merged, options).await;
-    };
     let old = live.unwrap_or(Value::Null);
-    let mut new = merged;
     metadata::keep_server_owned(&old, &mut new);
     // A null that was applied is not dropped: it is refused where it cannot be.
     machinery::schema::default_only(exchange.resource.version().schema(), &mut new);
@@ -318,30 +337,15 @@ async fn create_by_apply(
     }
 }
 
-/// Checks what an applied object (of this version and kind) says about itself, and completes it from the path.
-pub fn check_applied(
-    exchange: &Exchange,
-    name: &str,
-    wanted: (&str, &str),
-    applied: &mut Value,
-) -> Result<(), Refused> {
-    let text = |member: &str| applied.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+/// An applied object must say that it is of this version and kind.
+pub fn check_type(wanted: (&str, &str), applied: &Value) -> Result<(), Refused> {
+    let text = |member: &str| applied.get(member).and_then(Value::as_str).unwrap_or_default();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
-    if (api_version.as_str(), kind.as_str()) != wanted {
-        let shown = if api_version.contains('/') { api_version } else { format!("/{api_version}") };
-        return Err(Status::bad_request(format!("invalid object type: {shown}, Kind={kind}")).into());
+    if (api_version, kind) == wanted {
+        return Ok(());
     }
-    decode::check_metadata(applied)
-        .map_err(|detail| Status::bad_request(format!("error decoding patch: {detail}")))?;
-    if object::metadata(applied)
-        .is_some_and(|metadata| metadata.get("managedFields").is_some_and(|list| !list.is_null()))
-    {
-        return Err(Status::bad_request("metadata.managedFields must be nil").into());
-    }
-    namespaces::settle(exchange, applied)?;
-    check_name(applied, name)?;
-    complete_owners(applied);
-    Ok(())
+    let group = if api_version.contains('/') { "" } else { "/" };
+    Err(Status::bad_request(format!("invalid object type: {group}{api_version}, Kind={kind}")).into())
 }
 
 /// Owner references are told apart by their uid: one without it has the empty one, and is refused for that later.
@@ -352,26 +356,38 @@ fn complete_owners(applied: &mut Value) {
     }
 }
 
-fn merged(
-    exchange: &Exchange,
-    live: Option<&Value>,
-    applied: &Value,
-    part: Part,
-    options: &WriteOptions,
-) -> Result<Value, Refused> {
+/// The live object with what is applied. Only the outcome is asked for its name: what is not applied is as it was.
+fn merged(exchange: &Exchange, live: Option<&Value>, request: &Apply<'_>) -> Result<Value, Refused> {
     let resource = &exchange.resource;
     let api_version = resource.api_version();
-    let subresource = part.subresource();
-    let request = ApplyRequest {
+    let subresource = request.part.subresource();
+    check_type((&api_version, &resource.kind.kind), request.applied)?;
+    let apply_request = ApplyRequest {
         schema: resource.version().schema(),
         live,
-        applied,
-        manager: options.field_manager.as_deref().unwrap_or_default(),
-        force: options.force.unwrap_or(false),
+        applied: request.applied,
+        manager: request.options.field_manager.as_deref().unwrap_or_default(),
+        force: request.options.force.unwrap_or(false),
         api_version: &api_version,
         subresource,
         reset_fields: apply::reset_fields(subresource, resource.version().status),
         now: exchange.server.now(),
     };
-    apply::apply(&request).map_err(|error| error.status().into())
+    let merged = apply::apply(&apply_request).map_err(|error| error.status())?;
+    // The merge looks at shapes alone: a time, say, is any scalar to it.
+    match decode::check_metadata(&merged) {
+        Ok(()) => Ok(merged),
+        Err(detail) => Err(unreadable(exchange, request.applied, &detail)),
+    }
+}
+
+/// 500 about an applied object that the merge let pass, but that no client could read.
+fn unreadable(exchange: &Exchange, applied: &Value, detail: &str) -> Refused {
+    let resource = &exchange.resource;
+    let kind = GroupVersionKind::new(&*resource.kind.group, &*resource.version().name, &*resource.kind.kind);
+    let (namespace, name) = (object::meta_text(applied, "namespace"), object::name(applied));
+    Status::plain_error(format!(
+        "failed to convert new object ({namespace}/{name}; {kind}) to proper version: {detail}"
+    ))
+    .into()
 }

@@ -122,6 +122,19 @@ async fn an_apply_to_the_scale_owns_the_number_in_the_object() {
 }
 
 #[tokio::test]
+async fn an_apply_to_the_scale_need_not_name_it() {
+    let server = server().await;
+    apply_thing(&server, "one", json!({"size": {"count": 2}})).await;
+    let mut nameless = scale(2);
+    nameless["metadata"] = json!({});
+    let path = format!("{SCALE}?fieldManager=hpa");
+    assert_eq!(send(&server, "PATCH", &path, APPLY, nameless).await.0, 200);
+    let mut other = scale(2);
+    other["metadata"]["name"] = json!("b");
+    assert_eq!(send(&server, "PATCH", &path, APPLY, other).await.0, 400);
+}
+
+#[tokio::test]
 async fn an_equal_apply_to_the_scale_changes_nothing() {
     let server = server().await;
     apply_thing(&server, "one", json!({"size": {"count": 2}})).await;

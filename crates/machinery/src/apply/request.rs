@@ -119,13 +119,13 @@ pub fn apply(request: &ApplyRequest<'_>) -> Result<Value, ApplyError> {
 }
 
 fn refuse_unfit(request: &ApplyRequest<'_>) -> Result<(), ApplyError> {
-    if managed_fields(request.applied).is_some_and(|fields| !fields.is_null()) {
-        return Err(ApplyError::BadRequest("metadata.managedFields must be nil".to_owned()));
-    }
     let kind =
         GroupVersionKind::of(request.applied).map_err(|error| ApplyError::BadRequest(error.to_string()))?;
     if kind.api_version() != request.api_version {
         return Err(ApplyError::BadRequest(format!("invalid object type: {kind}")));
+    }
+    if managed_fields(request.applied).is_some_and(|fields| !fields.is_null()) {
+        return Err(ApplyError::BadRequest("metadata.managedFields must be nil".to_owned()));
     }
     check(request.applied, Type::root(request.schema)).map_err(|problem| {
         let metadata = |name: &str| request.applied["metadata"][name].as_str().unwrap_or_default();
