@@ -302,6 +302,9 @@ async fn attempt_apply(
     let live = entry.as_ref().map(|entry| exchange.incoming(&entry.value, entry.modified));
     let mut new = merged(exchange, live.as_ref(), request)?;
     tell(exchange, request.complaints, options)?;
+    if entry.is_none() {
+        check_no_uid(exchange, name, &new)?;
+    }
     check_identity(exchange, name, &mut new)?;
     let Some(entry) = entry else {
         return create_by_apply(exchange, new, options).await;
@@ -319,6 +322,18 @@ async fn attempt_apply(
         Attempt::Lost if !given.is_empty() => Err(exchange.stale(name)),
         other => Ok(other),
     }
+}
+
+/// 409 about an apply to one object in particular, which is not there.
+fn check_no_uid(exchange: &Exchange, name: &str, new: &Value) -> Result<(), Refused> {
+    let uid = object::meta_text(new, "uid");
+    if uid.is_empty() {
+        return Ok(());
+    }
+    let kind = &exchange.resource.kind;
+    let cause =
+        format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+    Err(Status::conflict(&kind.group, &kind.plural, name, &cause).into())
 }
 
 async fn create_by_apply(

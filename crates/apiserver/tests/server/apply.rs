@@ -113,3 +113,18 @@ async fn of_several_mistakes_the_first_is_told() {
         assert!(message.starts_with(wanted), "{message} instead of {wanted}");
     }
 }
+
+#[tokio::test]
+async fn an_apply_to_an_object_in_particular_makes_no_other() {
+    let server = server_with_map().await;
+    let (code, status) = apply(&server, "new", json!({"metadata": {"name": "other", "uid": "x"}})).await;
+    let wanted = "Operation cannot be fulfilled on configmaps \"new\": uid mismatch: the provided object specified uid x, \
+                  and no existing object was found";
+    assert_eq!((code, &status["message"]), (409, &json!(wanted)));
+    assert_eq!(
+        (&status["reason"], &status["details"]),
+        (&json!("Conflict"), &json!({"kind": "configmaps", "name": "new"}))
+    );
+    let (code, _) = apply(&server, "new", json!({"metadata": {"name": "new", "uid": ""}})).await;
+    assert_eq!(code, 201);
+}
