@@ -148,26 +148,10 @@ async fn attempt(
     let old = exchange.incoming(&entry.value, entry.modified);
     let new = patched(exchange, &old, patch)?;
     let new = settle(exchange, &name, &old, new, options)?;
-    let given = object::meta_text(&new, "resourceVersion").to_owned();
-    if !given.is_empty() && given != entry.modified.to_string() {
-        return Err(exchange.stale(&name));
-    }
-    // A patch that names a version is lost when the version is; any other is applied to what is there then.
-    let conditional = names_version(patch);
+    // Lost to somebody else's write, a patch is applied to that: if it names a version, that is then another one.
+    write::check_version(exchange, &entry, &new)?;
     let replacement = Replacement { entry: &entry, old, new, part, ownership: Ownership::Track };
-    match write::replace(exchange, replacement, options).await? {
-        Attempt::Lost if conditional => Err(exchange.stale(&name)),
-        other => Ok(other),
-    }
-}
-
-fn names_version(patch: &Patch) -> bool {
-    match patch {
-        Patch::Merge(patch) | Patch::Strategic(patch) | Patch::Apply(patch) => {
-            !object::meta_text(patch, "resourceVersion").is_empty()
-        }
-        Patch::Json(patch) => patch.steps.iter().any(|step| step.path == "/metadata/resourceVersion"),
-    }
+    write::replace(exchange, replacement, options).await
 }
 
 /// The stored object with the patch applied.
@@ -306,22 +290,17 @@ async fn attempt_apply(
         check_no_uid(exchange, name, &new)?;
     }
     check_identity(exchange, name, &mut new)?;
+    write::check_number(&new)?;
     let Some(entry) = entry else {
         return create_by_apply(exchange, new, options).await;
     };
-    let given = object::meta_text(request.applied, "resourceVersion");
-    if !given.is_empty() && given != entry.modified.to_string() {
-        return Err(exchange.stale(name));
-    }
+    write::check_version(exchange, &entry, &new)?;
     let old = live.unwrap_or(Value::Null);
     metadata::keep_server_owned(&old, &mut new);
     // A null that was applied is not dropped: it is refused where it cannot be.
     machinery::schema::default_only(exchange.resource.version().schema(), &mut new);
     let replacement = Replacement { entry: &entry, old, new, part, ownership: Ownership::Recorded };
-    match write::replace(exchange, replacement, options).await? {
-        Attempt::Lost if !given.is_empty() => Err(exchange.stale(name)),
-        other => Ok(other),
-    }
+    write::replace(exchange, replacement, options).await
 }
 
 /// 409 about an apply to one object in particular, which is not there.

@@ -128,3 +128,18 @@ async fn an_apply_to_an_object_in_particular_makes_no_other() {
     let (code, _) = apply(&server, "new", json!({"metadata": {"name": "new", "uid": ""}})).await;
     assert_eq!(code, 201);
 }
+
+#[tokio::test]
+async fn the_version_that_an_apply_names_is_that_of_the_object() {
+    let server = server_with_map().await;
+    let versions = [("abc", 500), ("1", 409), ("0", 200), ("", 200)];
+    for (version, wanted) in versions {
+        let metadata = json!({"name": "a", "resourceVersion": version});
+        let (code, status) = apply(&server, "a", json!({"metadata": metadata})).await;
+        assert_eq!(code, wanted, "{version:?}: {status}");
+    }
+    let (code, status) =
+        apply(&server, "new", json!({"metadata": {"name": "new", "resourceVersion": "abc"}})).await;
+    let wanted = "strconv.ParseUint: parsing \"abc\": invalid syntax";
+    assert_eq!((code, &status["message"], status.get("reason")), (500, &json!(wanted), None));
+}

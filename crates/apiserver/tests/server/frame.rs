@@ -6,7 +6,7 @@ use apiserver::{ApiServer, Identifiers};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
 /// Numbers them.
@@ -29,6 +29,31 @@ pub async fn server() -> ApiServer {
         .identifiers(Counting::default())
         .build();
     server.await.unwrap()
+}
+
+/// Makes `things.example.com`, which have a status of their own, a number `n`, a defaulted `d`, and `tags` that are a set.
+pub async fn define_things(server: &ApiServer) {
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "things.example.com"},
+        "spec": {
+            "group": "example.com", "scope": "Namespaced",
+            "names": {"plural": "things", "singular": "thing", "kind": "Thing", "listKind": "ThingList"},
+            "versions": [{
+                "name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {
+                    "spec": {"type": "object", "properties": {
+                        "n": {"type": "integer"},
+                        "d": {"type": "string", "default": "x"},
+                        "tags": {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"},
+                    }},
+                    "status": {"type": "object", "properties": {"phase": {"type": "string"}}},
+                }}},
+            }],
+        },
+    });
+    let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    assert_eq!(send(server, "POST", path, "application/json", definition).await.0, 201);
 }
 
 /// Sends one request; the code and the JSON of the answer, null where there is none.

@@ -5,5 +5,6 @@ mod apply;
 mod connect;
 mod frame;
 mod namespaces;
+mod patch;
 mod scale;
 mod verbs;
