@@ -16,7 +16,7 @@ use super::managed::{
 };
 use super::merge::merge;
 use super::remove::prune;
-use super::typed::Type;
+use super::typed::{Type, same};
 use super::update::{BEFORE_FIRST_APPLY, Writer, disown, manager_name, own_written, reconcile_all, strip};
 use crate::gvk::GroupVersionKind;
 use crate::schema::Schema;
@@ -180,7 +180,8 @@ fn apply_once(
     }
 
     let comparison = compare(Some(live), Some(&merged), root);
-    let changed = !comparison.is_empty();
+    // Another order of a set is nobody's field, but a change all the same.
+    let changed = !comparison.is_empty() || !same_but_for_owners(live, &merged);
     disown(&mut managed, &comparison.without(request.reset_fields), Some(identity), force)?;
     strip(&mut fields);
     if !fields.is_empty() {
@@ -194,6 +195,22 @@ fn apply_once(
     }
     put_managed_fields(&mut merged, managed.into_json());
     Ok(merged)
+}
+
+/// Whether two states of an object are the same in all but `managedFields`, the order of lists included.
+fn same_but_for_owners(live: &Value, merged: &Value) -> bool {
+    let (Value::Object(live), Value::Object(merged)) = (live, merged) else { return same(live, merged) };
+    let same_member = |(name, live): (&String, &Value)| match (live, merged.get(name)) {
+        (Value::Object(live), Some(Value::Object(merged))) if name == "metadata" => {
+            let kept = |(name, _): &(&String, &Value)| *name != "managedFields";
+            let (live, merged) = (live.iter().filter(kept), merged.iter().filter(kept));
+            live.clone().count() == merged.clone().count()
+                && live.zip(merged).all(|(live, merged)| live.0 == merged.0 && same(live.1, merged.1))
+        }
+        (live, Some(merged)) => same(live, merged),
+        (_, None) => false,
+    };
+    live.len() == merged.len() && live.iter().all(same_member)
 }
 
 /// Where nothing was tracked, all that is there belongs to one made-up manager.
@@ -225,4 +242,58 @@ fn prune_if_needed(
         all.unite(&entry.fields);
     }
     prune(merged, root, last, &all)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const FIRST: i64 = 1_700_000_000;
+
+    fn apply_at(second: i64, live: Option<&Value>, spec: Value) -> Value {
+        let schema = Schema::parse(&json!({"type": "object", "properties": {"spec": {
+            "type": "object",
+            "properties": {
+                "tags": {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"},
+                "ports": {
+                    "type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
+                    "items": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
+                },
+            },
+        }}}));
+        let applied = json!({"apiVersion": "e.com/v1", "kind": "T", "metadata": {"name": "a"}, "spec": spec});
+        let request = ApplyRequest {
+            schema: &schema.unwrap(),
+            live,
+            applied: &applied,
+            manager: "m",
+            force: false,
+            api_version: "e.com/v1",
+            subresource: None,
+            reset_fields: reset_fields(None, false),
+            now: Timestamp::from_second(second).unwrap(),
+        };
+        apply(&request).unwrap()
+    }
+
+    #[test]
+    fn another_order_is_a_change() {
+        let time = |object: &Value| object["metadata"]["managedFields"][0]["time"].clone();
+        let specs = [
+            (json!({"tags": ["a", "b"]}), json!({"tags": ["b", "a"]})),
+            (
+                json!({"ports": [{"name": "a"}, {"name": "b"}]}),
+                json!({"ports": [{"name": "b"}, {"name": "a"}]}),
+            ),
+        ];
+        for (spec, turned) in specs {
+            let made = apply_at(FIRST, None, spec.clone());
+            let again = apply_at(FIRST + 60, Some(&made), spec);
+            assert_eq!(again, made, "nothing changed");
+            let changed = apply_at(FIRST + 60, Some(&made), turned.clone());
+            assert_eq!(changed["spec"], turned);
+            assert_ne!(time(&changed), time(&made));
+        }
+    }
 }
