@@ -248,6 +248,28 @@ pub fn keep_server_owned(old: &Value, new: &mut Value) {
     }
 }
 
+/// Leaves the times in `managedFields` as they were where nothing else changed: such an update is none.
+pub fn keep_times(old: &Value, new: &mut Value) {
+    let place = "/metadata/managedFields";
+    let Some(Value::Array(before)) = old.pointer(place) else { return };
+    let Some(Value::Array(after)) = new.pointer_mut(place) else { return };
+    let same_owners = before.len() == after.len()
+        && before.iter().zip(after.iter()).all(|(before, after)| same_but_for_time(before, after));
+    if !same_owners || before == after {
+        return;
+    }
+    let moved = std::mem::replace(after, before.clone());
+    if new != old {
+        object::set_meta(new, "managedFields", moved);
+    }
+}
+
+fn same_but_for_time(before: &Value, after: &Value) -> bool {
+    let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else { return before == after };
+    let names = before.keys().chain(after.keys()).filter(|name| *name != "time");
+    names.into_iter().all(|name| before.get(name) == after.get(name))
+}
+
 /// What an update changed that it may not. Kubernetes checks twice, and so says everything twice.
 pub fn immutable(old: &Value, new: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();

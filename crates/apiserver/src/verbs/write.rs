@@ -309,6 +309,7 @@ pub async fn replace(
     if object::deleting(&new) && object::finalizers(&new).is_empty() && !lives_on(&new) {
         return finish_deletion(exchange, entry, &old, &new, options.dry_run).await;
     }
+    metadata::keep_times(&old, &mut new);
     // An object stored in another version is rewritten even where it reads the same.
     if new == old && resource.is_stored_version_of(&entry.value) {
         return Ok(Attempt::Done(Saved {

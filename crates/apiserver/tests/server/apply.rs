@@ -1,9 +1,11 @@
 //! What an apply is asked, in which order, and what it is told.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use apiserver::ApiServer;
 use serde_json::{Value, json};
 
-use crate::frame::{send, send_text, server};
+use crate::frame::{define_things, send, send_text, server, server_with_clock};
 
 const APPLY: &str = "application/apply-patch+yaml";
 const JSON: &str = "application/json";
@@ -142,4 +144,28 @@ async fn the_version_that_an_apply_names_is_that_of_the_object() {
         apply(&server, "new", json!({"metadata": {"name": "new", "resourceVersion": "abc"}})).await;
     let wanted = "strconv.ParseUint: parsing \"abc\": invalid syntax";
     assert_eq!((code, &status["message"], status.get("reason")), (500, &json!(wanted), None));
+}
+
+#[tokio::test]
+async fn an_apply_that_only_a_time_would_tell_of_is_none() {
+    // Each look is a second later.
+    let seconds = AtomicI64::new(1_700_000_000);
+    let clock = move || jiff::Timestamp::from_second(seconds.fetch_add(1, Ordering::Relaxed)).unwrap();
+    let server = server_with_clock(clock).await;
+    define_things(&server).await;
+    let path = "/apis/example.com/v1/namespaces/default/things/a?fieldManager=m";
+    let thing = |spec: Value| {
+        json!({
+            "apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "a"}, "spec": spec,
+            // Dropped, but only after the merge took it for a change.
+            "status": {"phase": "up"},
+        })
+    };
+    let (_, made) = send(&server, "PATCH", path, APPLY, thing(json!({"tags": ["a", "b"]}))).await;
+    let (code, same) = send(&server, "PATCH", path, APPLY, thing(json!({"tags": ["a", "b"]}))).await;
+    assert_eq!((code, &same), (200, &made));
+    let (code, turned) = send(&server, "PATCH", path, APPLY, thing(json!({"tags": ["b", "a"]}))).await;
+    assert_eq!((code, &turned["spec"]["tags"]), (200, &json!(["b", "a"])));
+    let time = |thing: &Value| thing["metadata"]["managedFields"][0]["time"].clone();
+    assert_ne!(time(&turned), time(&made));
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use apiserver::{ApiServer, Identifiers};
+use apiserver::{ApiServer, Clock, Identifiers};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
@@ -24,8 +24,13 @@ impl Identifiers for Counting {
 
 /// A server with nothing in it, where it is always the same moment.
 pub async fn server() -> ApiServer {
+    server_with_clock(|| jiff::Timestamp::from_second(1_700_000_000).unwrap()).await
+}
+
+/// A server with nothing in it and with this clock.
+pub async fn server_with_clock(clock: impl Clock) -> ApiServer {
     let server = ApiServer::builder(store::Database::in_memory().store("test").unwrap())
-        .clock(|| jiff::Timestamp::from_second(1_700_000_000).unwrap())
+        .clock(clock)
         .identifiers(Counting::default())
         .build();
     server.await.unwrap()
