@@ -125,20 +125,26 @@ pub fn fit(
     mut complaints: Vec<String>,
     validation: FieldValidation,
 ) -> Result<(), Refused> {
+    complaints.extend(prune_and_default(exchange, value)?);
     let resource = exchange.resource.clone();
-    let schema = resource.version().schema();
+    complain(exchange, (&resource.kind.kind, &resource.version().name), complaints, validation)
+}
+
+/// Drops unknown members and fills in defaults. Returns a complaint about each unknown member.
+pub fn prune_and_default(exchange: &Exchange, value: &mut Value) -> Result<Vec<String>, Refused> {
+    let version = exchange.resource.version();
+    let schema = version.schema();
     let mut unknown = machinery::schema::prune(schema, value);
     unknown.extend(prune_metadata(value));
-    if resource.version().embeds {
+    if version.embeds {
         let mut problems = Vec::new();
         embedded(schema, value, "", &mut unknown, &mut problems);
         if let Some(problem) = problems.first() {
             return Err(Status::bad_request(problem.as_str()).into());
         }
     }
-    complaints.extend(unknown_fields(&unknown));
     machinery::schema::default(schema, value);
-    complain(exchange, (&resource.kind.kind, &resource.version().name), complaints, validation)
+    Ok(unknown_fields(&unknown).collect())
 }
 
 /// Complaints about fields that are not known.

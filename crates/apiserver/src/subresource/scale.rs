@@ -37,8 +37,13 @@ enum Change {
     Replace(Value),
     Json(json_patch::Patch),
     Merge(Value),
-    /// With what is odd about its text.
-    Apply(Value, Vec<String>),
+    Apply(Value),
+}
+
+/// What came, and what is odd about its text where that is not told yet.
+struct Sent {
+    change: Change,
+    complaints: Vec<String>,
 }
 
 /// Answers a request for the scale of an object.
@@ -58,13 +63,14 @@ pub async fn answer(exchange: &mut Exchange, verb: &str) -> Result<Response<Body
     }
     let kind = if verb == "update" { "UpdateOptions" } else { "PatchOptions" };
     let options = request::write_options(&exchange.query, kind)?;
-    let change = if verb == "update" {
-        Change::Replace(replacement(exchange, &name, &options)?)
+    let sent = if verb == "update" {
+        let change = Change::Replace(replacement(exchange, &name, &options)?);
+        Sent { change, complaints: Vec::new() }
     } else {
         read_patch(exchange, &options)?
     };
     loop {
-        if let Some(object) = attempt(exchange, &change, &name, &paths, &options).await? {
+        if let Some(object) = attempt(exchange, &sent, &name, &paths, &options).await? {
             return Ok(answer::json_value(200, &scale(&object, &paths)));
         }
     }
@@ -87,7 +93,7 @@ fn schema() -> Arc<Schema> {
 /// Reads a Scale that is to replace the present one.
 fn replacement(exchange: &mut Exchange, name: &str, options: &WriteOptions) -> Result<Value, Refused> {
     let encoding = negotiate::input(exchange.content_type.as_deref())?;
-    let decode::Decoded { mut value, complaints } =
+    let decode::Decoded { mut value, mut complaints } =
         decode::tree(&exchange.body, encoding).map_err(Status::bad_request)?;
     let Some(members) = value.as_object() else {
         return Err(Status::bad_request("the body must be a Scale").into());
@@ -107,23 +113,22 @@ fn replacement(exchange: &mut Exchange, name: &str, options: &WriteOptions) -> R
     }
     update::check_names(exchange, name, &mut value)?;
     write::check_number(&value)?;
-    fit(exchange, &mut value, complaints, options)?;
+    complaints.extend(prune(&mut value));
+    decode::complain(exchange, (KIND, "v1"), complaints, options.field_validation)?;
+    fit(&mut value)?;
     Ok(value)
 }
 
-/// Drops what a Scale has not, and refuses what it cannot be.
-fn fit(
-    exchange: &mut Exchange,
-    value: &mut Value,
-    mut complaints: Vec<String>,
-    options: &WriteOptions,
-) -> Result<(), Refused> {
-    let schema = schema();
-    let mut unknown = machinery::schema::prune(&schema, value);
+/// Drops what a Scale has not. Returns a complaint about each such member.
+fn prune(value: &mut Value) -> Vec<String> {
+    let mut unknown = machinery::schema::prune(&schema(), value);
     unknown.extend(decode::prune_metadata(value));
-    complaints.extend(decode::unknown_fields(&unknown));
-    decode::complain(exchange, (KIND, "v1"), complaints, options.field_validation)?;
-    if let Some(error) = machinery::schema::validate(&schema, value, None).first() {
+    decode::unknown_fields(&unknown).collect()
+}
+
+/// Refuses what a Scale cannot be.
+fn fit(value: &mut Value) -> Result<(), Refused> {
+    if let Some(error) = machinery::schema::validate(&schema(), value, None).first() {
         let detail = format!("{}: {}", error.path, error.body());
         return Err(Status::bad_request(format!(
             "{KIND} in version \"v1\" cannot be handled as a {KIND}: {detail}"
@@ -137,30 +142,31 @@ fn fit(
     Ok(())
 }
 
-fn read_patch(exchange: &mut Exchange, options: &WriteOptions) -> Result<Change, Refused> {
+fn read_patch(exchange: &mut Exchange, options: &WriteOptions) -> Result<Sent, Refused> {
     let patch_type =
         negotiate::patch_type(exchange.content_type.as_deref(), exchange.resource.kind.custom())?;
     patch::check_options(patch_type, options)?;
     if patch_type == PatchType::Apply {
         let (applied, complaints) = patch::read_applied(exchange)?;
-        return Ok(Change::Apply(applied, complaints));
+        return Ok(Sent { change: Change::Apply(applied), complaints });
     }
     let wrong = |error: String| Status::bad_request(format!("error decoding patch: {error}"));
     let decoded = decode::tree(&exchange.body, Encoding::Json).map_err(wrong)?;
-    patch::tell(exchange, &decoded.complaints, options)?;
-    Ok(match patch_type {
+    let complaints = patch::complaints(patch_type, decoded.complaints);
+    let change = match patch_type {
         PatchType::Json => {
             Change::Json(json_patch::Patch::parse(&decoded.value).map_err(|error| wrong(error.to_string()))?)
         }
         // A Scale has no lists, so a strategic merge patch does the same.
         _ => Change::Merge(decoded.value),
-    })
+    };
+    Ok(Sent { change, complaints })
 }
 
 /// One try; nothing where somebody else was faster and the client does not mind.
 async fn attempt(
     exchange: &mut Exchange,
-    change: &Change,
+    sent: &Sent,
     name: &str,
     paths: &ScalePaths,
     options: &WriteOptions,
@@ -169,7 +175,7 @@ async fn attempt(
     let old = exchange.incoming(&entry.value, entry.modified);
     let places = places(&exchange.resource.kind);
     let before = before(exchange, &old, paths, &places);
-    let mut after = drafted(exchange, &before, change, options)?;
+    let mut after = drafted(exchange, &before, sent, options)?;
     patch::check_identity(exchange, name, &mut after)?;
     let given = object::meta_text(&after, "resourceVersion").to_owned();
     if !given.is_empty() && given != entry.modified.to_string() {
@@ -187,14 +193,14 @@ async fn attempt(
         Replacement { entry: &entry, old, new, part: Part::Scale, ownership: Ownership::Recorded };
     match write::replace(exchange, replacement, options).await? {
         Attempt::Done(saved) => Ok(Some(object::parse(&saved.bytes))),
-        Attempt::Lost if names_version(change) => Err(exchange.stale(name)),
+        Attempt::Lost if names_version(&sent.change) => Err(exchange.stale(name)),
         Attempt::Lost => Ok(None),
     }
 }
 
 fn names_version(change: &Change) -> bool {
     match change {
-        Change::Replace(value) | Change::Merge(value) | Change::Apply(value, _) => {
+        Change::Replace(value) | Change::Merge(value) | Change::Apply(value) => {
             !object::meta_text(value, "resourceVersion").is_empty()
         }
         Change::Json(patch) => patch.steps.iter().any(|step| step.path == "/metadata/resourceVersion"),
@@ -224,13 +230,13 @@ fn before(exchange: &Exchange, old: &Value, paths: &ScalePaths, places: &Replica
 fn drafted(
     exchange: &mut Exchange,
     before: &Value,
-    change: &Change,
+    sent: &Sent,
     options: &WriteOptions,
 ) -> Result<Value, Refused> {
-    let mut after = match change {
-        Change::Apply(applied, complaints) => {
+    let mut after = match &sent.change {
+        Change::Apply(applied) => {
             let after = applied_to(exchange, before, applied, options)?;
-            patch::tell(exchange, complaints, options)?;
+            patch::tell_of_applied(exchange, &sent.complaints, options)?;
             return Ok(after);
         }
         Change::Replace(value) => value.clone(),
@@ -245,7 +251,11 @@ fn drafted(
             after
         }
     };
-    fit(exchange, &mut after, Vec::new(), options)?;
+    let made = patch::strict_text(&after, options);
+    let mut complaints = sent.complaints.clone();
+    complaints.extend(prune(&mut after));
+    fit(&mut after)?;
+    patch::tell_of_patched(exchange, &complaints, &made, options)?;
     // Zero is not written: nobody comes to own it.
     if after.pointer("/spec/replicas").and_then(Value::as_i64) == Some(0)
         && let Some(spec) = after.get_mut("spec").and_then(Value::as_object_mut)

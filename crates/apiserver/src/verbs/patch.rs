@@ -44,9 +44,6 @@ pub async fn patch_part(exchange: &mut Exchange, part: Part) -> Result<Saved, Re
         negotiate::patch_type(exchange.content_type.as_deref(), exchange.resource.kind.custom())?;
     check_options(patch_type, &options)?;
     let sent = read(exchange, patch_type)?;
-    if !matches!(sent.patch, Patch::Apply(_)) {
-        tell(exchange, &sent.complaints, &options)?;
-    }
     loop {
         match attempt(exchange, &sent, part, &options).await? {
             Attempt::Done(saved) => return Ok(saved),
@@ -68,12 +65,37 @@ pub fn check_options(patch_type: PatchType, options: &WriteOptions) -> Result<()
     refuse_options("PatchOptions", errors)
 }
 
-/// Doubled members of the patch itself.
-pub fn tell(exchange: &mut Exchange, complaints: &[String], options: &WriteOptions) -> Result<(), Refused> {
+/// Tells of doubled members of an applied text, as the client wishes.
+pub fn tell_of_applied(
+    exchange: &mut Exchange,
+    complaints: &[String],
+    options: &WriteOptions,
+) -> Result<(), Refused> {
+    tell(exchange, complaints, options, |complaints| {
+        Status::bad_request(format!("error strict decoding patch: {complaints}")).into()
+    })
+}
+
+/// Tells of doubled members of a patch and of unknown ones of what it `made`, as the client wishes.
+pub fn tell_of_patched(
+    exchange: &mut Exchange,
+    complaints: &[String],
+    made: &str,
+    options: &WriteOptions,
+) -> Result<(), Refused> {
+    tell(exchange, complaints, options, |complaints| {
+        undecodable(made, &format!("strict decoding error: {complaints}"))
+    })
+}
+
+fn tell(
+    exchange: &mut Exchange,
+    complaints: &[String],
+    options: &WriteOptions,
+    refusal: impl FnOnce(&str) -> Refused,
+) -> Result<(), Refused> {
     match options.field_validation {
-        FieldValidation::Strict if !complaints.is_empty() => {
-            Err(Status::bad_request(format!("error strict decoding patch: {}", complaints.join(", "))).into())
-        }
+        FieldValidation::Strict if !complaints.is_empty() => Err(refusal(&complaints.join(", "))),
         FieldValidation::Warn => {
             exchange.warnings.extend_from_slice(complaints);
             Ok(())
@@ -105,7 +127,15 @@ fn read(exchange: &Exchange, patch_type: PatchType) -> Result<Sent, Refused> {
         PatchType::Strategic => Patch::Strategic(decoded.value),
         _ => Patch::Merge(decoded.value),
     };
-    Ok(Sent { patch, complaints: decoded.complaints })
+    Ok(Sent { patch, complaints: complaints(patch_type, decoded.complaints) })
+}
+
+/// Complaints about the text of a patch, as they are told.
+pub fn complaints(patch_type: PatchType, found: Vec<String>) -> Vec<String> {
+    match patch_type {
+        PatchType::Json => found.into_iter().map(|text| format!("json patch {text}")).collect(),
+        _ => found,
+    }
 }
 
 /// The body of an apply, and what is odd about it.
@@ -147,7 +177,7 @@ async fn attempt(
     let Some(entry) = entry else { return Err(exchange.not_found(&name)) };
     let old = exchange.incoming(&entry.value, entry.modified);
     let new = patched(exchange, &old, patch)?;
-    let new = settle(exchange, &name, &old, new, options)?;
+    let new = settle(exchange, &name, &old, new, sent, options)?;
     // Lost to somebody else's write, a patch is applied to that: if it names a version, that is then another one.
     write::check_version(exchange, &entry, &new)?;
     let replacement = Replacement { entry: &entry, old, new, part, ownership: Ownership::Track };
@@ -181,6 +211,7 @@ fn settle(
     name: &str,
     old: &Value,
     mut new: Value,
+    sent: &Sent,
     options: &WriteOptions,
 ) -> Result<Value, Refused> {
     let resource = exchange.resource.clone();
@@ -196,16 +227,24 @@ fn settle(
     if let Err(detail) = decode::check_metadata(&new) {
         return Err(unfit(exchange, name, &new, &detail));
     }
-    check_identity(exchange, name, &mut new)?;
-    write::check_number(&new)?;
-    decode::fit(exchange, &mut new, Vec::new(), options.field_validation)?;
+    let made = strict_text(&new, options);
+    let mut complaints = sent.complaints.clone();
+    complaints.extend(decode::prune_and_default(exchange, &mut new)?);
     if !kind.custom() {
         let errors = machinery::schema::validate(resource.version().schema(), &new, None);
         if let Some(error) = errors.first() {
             return Err(unfit(exchange, name, &new, &format!("{}: {}", error.path, error.body())));
         }
     }
+    tell_of_patched(exchange, &complaints, &made, options)?;
+    check_identity(exchange, name, &mut new)?;
+    write::check_number(&new)?;
     Ok(new)
+}
+
+/// What a patch made, as text, for those who may be told of it. Others do not wait for it to be written.
+pub fn strict_text(made: &Value, options: &WriteOptions) -> String {
+    if options.field_validation == FieldValidation::Strict { made.to_string() } else { String::new() }
 }
 
 /// What a patch made must be where the path says, and have the path's name.
@@ -261,7 +300,12 @@ fn unfit(exchange: &Exchange, name: &str, new: &Value, detail: &str) -> Refused 
         let error = FieldError::invalid("metadata", new.get("metadata").cloned().unwrap_or_default(), detail);
         return Status::invalid(&kind.group, &kind.kind, name, &[error]).into();
     }
-    let error = FieldError::new("patch", FieldErrorKind::Invalid, Some(Value::from(new.to_string())), detail);
+    undecodable(&new.to_string(), detail)
+}
+
+/// 422 about what a patch made: nobody can say of which kind it is.
+fn undecodable(made: &str, detail: &str) -> Refused {
+    let error = FieldError::new("patch", FieldErrorKind::Invalid, Some(Value::from(made)), detail);
     Status::invalid("", "", "", &[error]).into()
 }
 
@@ -285,7 +329,7 @@ async fn attempt_apply(
     }
     let live = entry.as_ref().map(|entry| exchange.incoming(&entry.value, entry.modified));
     let mut new = merged(exchange, live.as_ref(), request)?;
-    tell(exchange, request.complaints, options)?;
+    tell_of_applied(exchange, request.complaints, options)?;
     if entry.is_none() {
         check_no_uid(exchange, name, &new)?;
     }

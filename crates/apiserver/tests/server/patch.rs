@@ -3,11 +3,12 @@
 use apiserver::ApiServer;
 use serde_json::{Value, json};
 
-use crate::frame::{define_things, send, server};
+use crate::frame::{define_things, send, send_text, server};
 
 const JSON: &str = "application/json";
 const JSON_PATCH: &str = "application/json-patch+json";
 const MERGE: &str = "application/merge-patch+json";
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
 const MAP: &str = "/api/v1/namespaces/default/configmaps/a";
 const THING: &str = "/apis/example.com/v1/namespaces/default/things/a";
 
@@ -43,4 +44,47 @@ async fn a_patch_that_takes_the_version_away_is_met_as_an_update_without_one() {
     for path in [MAP, THING] {
         assert_eq!(send(&server, "PATCH", path, media_type, patch.clone()).await.0, 500);
     }
+}
+
+/// The answer to a patch that is looked at strictly.
+async fn strict(server: &ApiServer, path: &str, media_type: &str, patch: &str) -> (u16, Value) {
+    send_text(server, "PATCH", &format!("{path}?fieldValidation=Strict"), media_type, patch.to_owned()).await
+}
+
+#[tokio::test]
+async fn what_is_odd_about_a_patch_is_told_of_what_it_made() {
+    let server = server_with_both().await;
+    let add = r#"[{"op": "add", "path": "/zzz", "value": 1, "value": 1}]"#;
+    let merge = r#"{"zzz": 1, "spec": {}, "spec": {}}"#;
+    let json_complaint = "json patch duplicate field \"[0].value\", unknown field \"zzz\"";
+    let cases = [
+        (THING, JSON_PATCH, add, json_complaint),
+        (MAP, JSON_PATCH, add, json_complaint),
+        (THING, MERGE, merge, "duplicate field \"spec\", unknown field \"zzz\""),
+        (MAP, MERGE, r#"{"zzz": 1}"#, "unknown field \"zzz\""),
+        (MAP, STRATEGIC, r#"{"data": {}, "data": {}}"#, "duplicate field \"data\""),
+    ];
+    for (path, media_type, patch, complaint) in cases {
+        let (code, status) = strict(&server, path, media_type, patch).await;
+        let details = &status["details"];
+        assert_eq!((code, &status["reason"]), (422, &json!("Invalid")), "{patch}: {status}");
+        assert_eq!((details.get("kind"), details.get("name")), (None, None));
+        let cause = &details["causes"][0];
+        assert_eq!((&cause["field"], &cause["reason"]), (&json!("patch"), &json!("FieldValueInvalid")));
+        let message = cause["message"].as_str().unwrap();
+        assert!(message.ends_with(&format!("strict decoding error: {complaint}")), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_patch_that_cannot_be_applied_is_told_so_first() {
+    let server = server_with_both().await;
+    let doubled = r#"[{"op": "test", "path": "/spec/n", "value": 1, "value": 2}]"#;
+    let (code, status) = strict(&server, THING, JSON_PATCH, doubled).await;
+    assert_eq!((code, status["details"].get("causes")), (422, None));
+    let (code, _) = strict(&server, &format!("{THING}-other"), MERGE, r#"{"spec": {}, "spec": {}}"#).await;
+    assert_eq!(code, 404);
+    let (code, status) = strict(&server, MAP, MERGE, r#"{"zzz": 1, "data": {"k": 1}}"#).await;
+    let message = status["message"].as_str().unwrap();
+    assert!(code == 422 && !message.contains("strict decoding error"), "{message}");
 }

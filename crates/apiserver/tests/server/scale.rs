@@ -167,6 +167,9 @@ async fn what_is_no_scale_is_refused() {
     unknown["spec"]["size"] = json!(1);
     let (code, status) = send(&server, "PATCH", &path, APPLY, unknown).await;
     assert_eq!((code, status["reason"].as_str()), (500, None));
+    let strict = format!("{SCALE}?fieldValidation=Strict");
+    let (code, status) = send(&server, "PATCH", &strict, MERGE, json!({"spec": {"size": 1}})).await;
+    assert_eq!((code, &status["details"]["causes"][0]["field"]), (422, &json!("patch")));
     let mut other = scale(1);
     other["metadata"]["name"] = json!("b");
     assert_eq!(send(&server, "PUT", SCALE, "application/json", other).await.0, 400);
