@@ -174,21 +174,7 @@ async fn through(
     let mut client = cx.workloads.etcd(cluster, node, access).await.map_err(|error| text(&error))?;
     match change {
         EtcdChange::MoveLeader { to } => {
-            let status = client.status().await.map_err(|error| text(&error))?;
-            if to.contains(&status.leader) {
-                return Ok(true);
-            }
-            if status.header.is_none_or(|header| header.member_id != status.leader) {
-                return Ok(false);
-            }
-            let mut last = "no member was named".to_owned();
-            for member in to {
-                match client.move_leader(*member).await {
-                    Ok(_) => return Ok(true),
-                    Err(error) => last = text(&error),
-                }
-            }
-            return Err(last);
+            return client.hand_over(to).await.map_err(|error| text(&error));
         }
         EtcdChange::RemoveMember { id } => match client.member_remove(*id).await {
             Err(error) if error.is(etcd::messages::errors::MEMBER_NOT_FOUND) => {}

@@ -156,6 +156,31 @@ impl Client {
         self.call("MoveLeader", paths::MOVE_LEADER, &messages::MoveLeaderRequest { target_id })
     }
 
+    /// Hands leadership to the first of `candidates` that takes it. Whether one of them leads then: a member that does not
+    /// lead itself cannot hand over.
+    ///
+    /// # Errors
+    /// What the last candidate failed with, or asking for the leader.
+    pub fn hand_over<'a>(&'a mut self, candidates: &'a [u64]) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let status = self.status().await?;
+            if candidates.contains(&status.leader) {
+                return Ok(true);
+            }
+            if status.header.is_none_or(|header| header.member_id != status.leader) {
+                return Ok(false);
+            }
+            let mut last = Ok(false);
+            for candidate in candidates {
+                last = self.move_leader(*candidate).await.map(|_| true);
+                if last.is_ok() {
+                    break;
+                }
+            }
+            last
+        })
+    }
+
     /// The alarms that are raised, of all members.
     pub fn alarms(&mut self) -> Answer<'_, messages::AlarmResponse> {
         let request = messages::AlarmRequest {

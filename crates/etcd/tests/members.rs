@@ -7,7 +7,8 @@ use std::time::Duration;
 use etcd::client::{Client, DEFAULT_CALL_TIMEOUT, DEFAULT_DIAL_TIMEOUT, Error};
 use etcd::messages::{
     AlarmMember, AlarmRequest, AlarmResponse, AlarmType, Member, MemberListRequest, MemberListResponse,
-    MemberRemoveRequest, MemberRemoveResponse, ResponseHeader, StatusRequest, StatusResponse, errors,
+    MemberRemoveRequest, MemberRemoveResponse, MoveLeaderRequest, MoveLeaderResponse, ResponseHeader,
+    StatusRequest, StatusResponse, errors,
 };
 use etcd::server::{EtcdService, serve};
 use tonic::{Code, Status};
@@ -65,6 +66,49 @@ async fn members_are_listed_and_removed() {
     assert_eq!(client.member_remove(u64::MAX).await.unwrap().members, [member(1, "a")]);
     let alarms = client.alarms().await.unwrap().alarms;
     assert_eq!(alarms[0].alarm(), AlarmType::Nospace);
+}
+
+/// A member that `leader` leads, itself being 1. Member 2 is there and does not take over.
+struct Led {
+    leader: u64,
+    asked: Mutex<Vec<u64>>,
+}
+
+impl EtcdService for Led {
+    async fn status(&self, _: StatusRequest) -> Result<StatusResponse, Status> {
+        let header = Some(ResponseHeader { cluster_id: 7, member_id: 1, revision: 3, raft_term: 2 });
+        Ok(StatusResponse { header, leader: self.leader, ..StatusResponse::default() })
+    }
+
+    async fn move_leader(&self, request: MoveLeaderRequest) -> Result<MoveLeaderResponse, Status> {
+        self.asked.lock().unwrap().push(request.target_id);
+        match request.target_id {
+            2 => {
+                Err(Status::deadline_exceeded("etcdserver: request timed out, leader transfer took too long"))
+            }
+            _ => Ok(MoveLeaderResponse::default()),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn leadership_goes_to_the_first_that_takes_it() {
+    async fn hand_over(leader: u64, candidates: &[u64]) -> (Result<bool, Error>, Vec<u64>) {
+        let (ours, theirs) = tokio::io::duplex(16 * 1024);
+        let service = Arc::new(Led { leader, asked: Mutex::default() });
+        let _server = tokio::spawn(serve(theirs, None, Arc::clone(&service)));
+        let client = Client::connect(ours, None, DEFAULT_DIAL_TIMEOUT, DEFAULT_CALL_TIMEOUT).await;
+        let outcome = client.unwrap().hand_over(candidates).await;
+        (outcome, service.asked.lock().unwrap().clone())
+    }
+    assert!(matches!(hand_over(1, &[2, 3, 4]).await, (Ok(true), asked) if asked == [2, 3]));
+    assert!(matches!(hand_over(1, &[2]).await, (Err(Error::Refused { .. }), asked) if asked == [2]));
+    assert!(matches!(hand_over(1, &[]).await, (Ok(false), asked) if asked.is_empty()));
+    assert!(matches!(hand_over(3, &[2, 3]).await, (Ok(true), asked) if asked.is_empty()), "it leads already");
+    assert!(
+        matches!(hand_over(4, &[2, 3]).await, (Ok(false), asked) if asked.is_empty()),
+        "not for it to do"
+    );
 }
 
 #[tokio::test(start_paused = true)]
