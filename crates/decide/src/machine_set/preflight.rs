@@ -11,6 +11,7 @@ use machinery::version::Version;
 use serde_json::Value;
 
 use super::Observed;
+use crate::referenced::Referenced;
 
 const ALL: &str = "All";
 const STABLE: &str = "ControlPlaneIsStable";
@@ -23,7 +24,10 @@ const MINOR_SKEW: u64 = 3;
 
 /// What failed; nothing if Machines may be made. `action` is what is held back by it.
 pub(super) fn failures(seen: &Observed, cluster: &Cluster, action: &str) -> Vec<String> {
-    let skipped = skipped(seen);
+    let skipped = match skipped(seen) {
+        Ok(skipped) => skipped,
+        Err(problem) => return vec![problem],
+    };
     let Some(reference) = cluster.spec.control_plane_ref.as_ref().filter(|_| !skipped.contains(ALL)) else {
         return Vec::new();
     };
@@ -46,13 +50,23 @@ pub(super) fn failures(seen: &Observed, cluster: &Cluster, action: &str) -> Vec<
 }
 
 /// The checks that the user does without: by annotation on the MachineSet, or else on the bootstrap template.
-fn skipped(seen: &Observed) -> BTreeSet<String> {
-    let on_template = || {
-        let annotations = &seen.bootstrap_template.object()?["metadata"]["annotations"];
-        annotations[labels::SKIP_PREFLIGHT_CHECKS].as_str()
+///
+/// # Errors
+/// Where the template is not there: what nobody can read does not say that checks may be left out, nor that they may not.
+fn skipped(seen: &Observed) -> Result<BTreeSet<String>, String> {
+    const NAME: &str = labels::SKIP_PREFLIGHT_CHECKS;
+    let own = seen.annotation(NAME).filter(|list| !list.is_empty());
+    let list = match (own, &seen.bootstrap_template) {
+        (Some(list), _) => list,
+        (None, Referenced::Unset) => "",
+        (None, Referenced::Found(template, _)) => {
+            template["metadata"]["annotations"][NAME].as_str().unwrap_or_default()
+        }
+        (None, Referenced::Missing | Referenced::UnknownKind) => {
+            return Err(format!("failed to read {NAME} annotation: the bootstrap template is not there"));
+        }
     };
-    let list = seen.annotation(labels::SKIP_PREFLIGHT_CHECKS).or_else(on_template).unwrap_or_default();
-    list.split(',').map(str::trim).filter(|check| !check.is_empty()).map(str::to_owned).collect()
+    Ok(list.split(',').map(str::trim).filter(|check| !check.is_empty()).map(str::to_owned).collect())
 }
 
 struct Checks<'a> {

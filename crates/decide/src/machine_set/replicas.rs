@@ -63,11 +63,12 @@ fn blocked(seen: &Observed, cluster: &Cluster) -> Option<Waiting> {
     if cluster.metadata.deletion_timestamp.is_some() {
         return Some(Waiting::ClusterDeleting);
     }
-    let failures = preflight::failures(seen, cluster, "Scale up");
-    if !failures.is_empty() {
-        return Some(Waiting::Preflight { failures });
+    // Without its template it is not known which checks are to be left out.
+    if let Some(missing) = templates::missing(&seen.templates()) {
+        return Some(Waiting::Templates { missing });
     }
-    templates::missing(&seen.templates()).map(|missing| Waiting::Templates { missing })
+    let failures = preflight::failures(seen, cluster, "Scale up");
+    (!failures.is_empty()).then_some(Waiting::Preflight { failures })
 }
 
 fn fewer(seen: &Observed, own: &[&SeenMachine], surplus: usize) -> Step {

@@ -438,6 +438,21 @@ fn unhealthy_machines_are_deleted_after_they_are_told() {
     assert_eq!(message(&plan.status.unwrap(), "Remediating").0, "True");
 }
 
+/// Nothing could be made in their place, and nobody knows which checks are to be left out.
+#[test]
+fn unhealthy_machines_stay_while_the_bootstrap_template_is_missing() {
+    let mut seen = limited(json!("100%"));
+    seen.bootstrap_template = Referenced::Missing;
+    let plan = decide(&seen);
+    assert_eq!(acts(&plan), ["apply Machine n/b status", "apply Machine n/a status"]);
+    let condition = &object(&plan.actions[0])["status"]["conditions"][0];
+    assert_eq!(condition["reason"], "RemediationDeferred");
+    assert_eq!(
+        condition["message"],
+        "* failed to read machineset.cluster.x-k8s.io/skip-preflight-checks annotation: the bootstrap template is not there"
+    );
+}
+
 #[test]
 fn remediation_takes_the_youngest_first_and_no_more_than_allowed() {
     let plan = decide(&limited(json!(1)));
