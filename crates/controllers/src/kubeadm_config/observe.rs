@@ -6,9 +6,11 @@ use api::bootstrap::KubeadmConfig;
 use api::contract::control_plane;
 use api::core::{Cluster, Machine};
 use api::{Conditioned, conditions};
+use decide::certificates;
 use decide::kubeadm_config::{Observed, lock_holder, lock_name};
-use decide::{certificates, owners};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube_core::Resource as _;
 use runtime::key::Key;
 
 use crate::context::Context;
@@ -19,7 +21,10 @@ use crate::table;
 pub async fn observe(cx: &Context, key: &Key) -> Result<Option<Observed>, Error> {
     let Some(config) = cx.get::<KubeadmConfig>(key)? else { return Ok(None) };
     let namespace = key.namespace();
-    let owner = owners::controller_of(&config.metadata).filter(|owner| owner.kind == "Machine");
+    let group = format!("{}/", Machine::group(&()));
+    let is_machine =
+        |owner: &&OwnerReference| owner.kind == "Machine" && owner.api_version.starts_with(&group);
+    let owner = config.metadata.owner_references.iter().flatten().find(is_machine);
     let machine =
         owner.map(|owner| cx.get::<Machine>(&Key::new(namespace, &owner.name))).transpose()?.flatten();
     let cluster_name = machine.as_ref().map(|machine| machine.spec.cluster_name.clone()).unwrap_or_default();

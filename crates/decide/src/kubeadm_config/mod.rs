@@ -37,6 +37,8 @@ const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 /// sixths of its life, so that one look may fail.
 const TOKEN_CHECK: SignedDuration = SignedDuration::from_mins(5);
 const TOKEN_RENEWED_BELOW: SignedDuration = SignedDuration::from_secs(12 * 60 + 30);
+/// When to look again where the look failed: two that fail one after the other must not cost the token.
+const TOKEN_ASK_AGAIN: SignedDuration = SignedDuration::from_secs(15);
 /// The key of the lock's ConfigMap that names its holder.
 const LOCK_KEY: &str = "lock-information";
 
@@ -55,8 +57,8 @@ pub fn decide(seen: &Observed) -> KubeadmConfigPlan {
     if paused::is_paused(Some(cluster), &seen.config.metadata) {
         return Plan { status: Some(status::status(seen, None)), ..Plan::idle() };
     }
-    if let Some(adoption) = adopt(seen) {
-        return Plan { actions: vec![adoption], ..Plan::idle() };
+    if let Some(action) = left_over(seen, machine) {
+        return Plan { actions: vec![action], ..Plan::idle() };
     }
     if status::data_secret_name(seen).is_some() {
         return keep(seen, cluster, machine);
@@ -67,16 +69,12 @@ pub fn decide(seen: &Observed) -> KubeadmConfigPlan {
     if cluster.status.initialization.infrastructure_provisioned != Some(true) {
         return wait(seen, Waiting::Infrastructure);
     }
-    let spec = match resolved(seen) {
-        Ok(spec) => spec,
-        Err(plan) => return *plan,
-    };
     let is_control_plane =
         machine.metadata.labels.as_ref().is_some_and(|all| all.contains_key(labels::CONTROL_PLANE));
     match (cluster.condition_is_true(conditions::CONTROL_PLANE_INITIALIZED), is_control_plane) {
         (false, false) => wait(seen, Waiting::ControlPlane),
-        (false, true) => init(seen, &spec, cluster, machine),
-        (true, control_plane) => join(seen, &spec, cluster, machine, control_plane),
+        (false, true) => init(seen, cluster, machine),
+        (true, control_plane) => join(seen, cluster, machine, control_plane),
     }
 }
 
@@ -118,9 +116,8 @@ fn keep(seen: &Observed, cluster: &Cluster, machine: &Machine) -> KubeadmConfigP
         None if seen.is_connected => {
             Plan { status: None, ..Plan::look(Need::TokenExpiry { id: token.id().to_owned() }) }
         }
-        None | Some(TokenExpiry::Unknown | TokenExpiry::Gone) => {
-            looked(plan, Next::At(later(seen.now, TOKEN_CHECK)))
-        }
+        Some(TokenExpiry::Unknown) => looked(plan, Next::At(later(seen.now, TOKEN_ASK_AGAIN))),
+        None | Some(TokenExpiry::Gone) => looked(plan, Next::At(later(seen.now, TOKEN_CHECK))),
         Some(TokenExpiry::At(time)) if time.duration_since(seen.now) > TOKEN_RENEWED_BELOW => {
             looked(plan, Next::At(later(seen.now, TOKEN_CHECK)))
         }
@@ -146,16 +143,7 @@ fn renew(seen: &Observed, cluster: &Cluster, token: &BootstrapTokenString) -> Ac
 }
 
 /// Tells one machine to make the cluster. Whoever cannot be told, for want of something, does not hold the lock.
-fn init(
-    seen: &Observed,
-    spec: &KubeadmConfigSpec,
-    cluster: &Cluster,
-    machine: &Machine,
-) -> KubeadmConfigPlan {
-    let planned = kubeadm::certificates::for_init(&spec.cluster_configuration);
-    if let Some(need) = key_pairs::unseen(seen, &planned) {
-        return Plan::look(need);
-    }
+fn init(seen: &Observed, cluster: &Cluster, machine: &Machine) -> KubeadmConfigPlan {
     let name = machine.metadata.name.clone().unwrap_or_default();
     let has_lock = match lock_holder(seen.lock.as_deref()) {
         None => false,
@@ -166,6 +154,19 @@ fn init(
         }
         Some(_) => return wait(seen, Waiting::ControlPlane),
     };
+    let give_back = |plan: KubeadmConfigPlan| {
+        let why = "the machine that holds the lock cannot run kubeadm init";
+        Plan { actions: vec![release(cluster, why)], ..plan }
+    };
+    let spec = match resolved(seen) {
+        Ok(spec) => spec,
+        Err(plan) if has_lock && !matches!(plan.next, Next::Look(_)) => return give_back(*plan),
+        Err(plan) => return *plan,
+    };
+    let planned = kubeadm::certificates::for_init(&spec.cluster_configuration);
+    if let Some(need) = key_pairs::unseen(seen, &planned) {
+        return Plan::look(need);
+    }
     let act = |actions| Plan { actions, ..Plan::idle() };
     let take = || act(vec![Action::create(lock(cluster, &name), "take the lock for kubeadm init")]);
     match key_pairs::make(seen, cluster, &planned) {
@@ -174,25 +175,24 @@ fn init(
         key_pairs::Step::Look(need) => return Plan::look(need),
         key_pairs::Step::Create(actions) => return act(actions),
     }
-    match (user_data::init(seen, spec, cluster, machine), has_lock) {
+    match (user_data::init(seen, &spec, cluster, machine), has_lock) {
         (Ok(_), false) => take(),
         (Ok(data), true) => act(vec![write_data(seen, cluster, &data, "kubeadm init")]),
         (Err(waiting), false) => wait(seen, waiting),
-        (Err(waiting), true) => {
-            let why = "the machine that holds the lock cannot run kubeadm init";
-            Plan { actions: vec![release(cluster, why)], ..wait(seen, waiting) }
-        }
+        (Err(waiting), true) => give_back(wait(seen, waiting)),
     }
 }
 
 /// Tells a machine to join.
-fn join(
-    seen: &Observed,
-    spec: &KubeadmConfigSpec,
-    cluster: &Cluster,
-    machine: &Machine,
-    control_plane: bool,
-) -> KubeadmConfigPlan {
+fn join(seen: &Observed, cluster: &Cluster, machine: &Machine, control_plane: bool) -> KubeadmConfigPlan {
+    let mut actions = Vec::new();
+    if seen.lock.is_some() {
+        actions.push(release(cluster, "the control plane is initialized"));
+    }
+    let spec = match resolved(seen) {
+        Ok(spec) => spec,
+        Err(plan) => return Plan { actions, ..*plan },
+    };
     let planned = match control_plane {
         true => kubeadm::certificates::for_control_plane_join(&spec.cluster_configuration),
         false => kubeadm::certificates::for_worker(spec.join_configuration.ca_cert_path.as_deref()),
@@ -200,11 +200,7 @@ fn join(
     if let Some(need) = key_pairs::unseen(seen, &planned) {
         return Plan::look(need);
     }
-    let mut actions = Vec::new();
-    if seen.lock.is_some() {
-        actions.push(release(cluster, "the control plane is initialized"));
-    }
-    let joining = match user_data::discovery(seen, spec, cluster, &planned, control_plane) {
+    let joining = match user_data::discovery(seen, &spec, cluster, &planned, control_plane) {
         Ok(joining) => joining,
         Err(waiting) => return Plan { actions, ..wait(seen, waiting) },
     };
@@ -304,9 +300,10 @@ fn is_ours(seen: &Observed, secret: &Secret) -> bool {
     owners::controller_of(&secret.metadata).is_some_and(|owner| owner.uid == uid)
 }
 
-/// The Secret with the data becomes ours again after a restore, which gives objects other uids. A Secret that is not of
-/// Cluster API's type is a user's, and one that somebody else controls is theirs.
-fn adopt(seen: &Observed) -> Option<Action> {
+/// What is done about a Secret with data that another object of our name had. After a restore, which gives objects other uids
+/// and keeps what the Machine says, it becomes ours again. Otherwise it tells of times gone by, its token among them, and makes
+/// room. A Secret that is not of Cluster API's type is a user's, and one that somebody else controls is theirs.
+fn left_over(seen: &Observed, machine: &Machine) -> Option<Action> {
     let secret = seen.data_secret.as_ref()?;
     let own = owners::controller(&*seen.config);
     let is_foreign = owners::controller_of(&secret.metadata)
@@ -314,7 +311,13 @@ fn adopt(seen: &Observed) -> Option<Action> {
     if secret.type_.as_deref() != Some(labels::CLUSTER_SECRET_TYPE) || is_foreign {
         return None;
     }
-    owners::adoption(&**secret, &own, "the bootstrap data belongs to its KubeadmConfig")
+    let is_named = machine.spec.bootstrap.data_secret_name == secret.metadata.name
+        || status::reported(&seen.config.status) == secret.metadata.name.as_deref();
+    if is_named || is_ours(seen, secret) {
+        return owners::adoption(&**secret, &own, "the bootstrap data belongs to its KubeadmConfig");
+    }
+    let why = "bootstrap data of an earlier KubeadmConfig of this name";
+    Some(Action::delete(ObjectRef::to(&**secret), secret.metadata.uid.clone(), why))
 }
 
 fn reference(seen: &Observed) -> ObjectRef {

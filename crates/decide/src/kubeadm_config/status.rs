@@ -41,11 +41,12 @@ pub fn data_secret_name(seen: &Observed) -> Option<String> {
     let written = written.and_then(|secret| secret.metadata.name.clone());
     let of_machine =
         || seen.machine.as_ref().and_then(|machine| machine.spec.bootstrap.data_secret_name.clone());
-    let reported = || {
-        let status = &seen.config.status;
-        status.data_secret_name.clone().filter(|_| status.initialization.data_secret_created == Some(true))
-    };
-    reported().or_else(of_machine).or(written)
+    reported(&seen.config.status).map(str::to_owned).or_else(of_machine).or(written)
+}
+
+/// The name of the Secret that is said to be there.
+pub fn reported(status: &KubeadmConfigStatus) -> Option<&str> {
+    status.data_secret_name.as_deref().filter(|_| status.initialization.data_secret_created == Some(true))
 }
 
 fn certificates(available: bool, waiting: Option<&Waiting>) -> NewCondition {

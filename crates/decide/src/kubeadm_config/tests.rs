@@ -255,6 +255,10 @@ fn a_secret_of_somebody_else_is_left_alone() {
 #[test]
 fn bootstrap_data_is_its_configs_again_after_a_restore() {
     let mut seen = seen(cluster(true, true), true);
+    // Machines keep their specification.
+    let mut machine = (**seen.machine.as_ref().unwrap()).clone();
+    machine.spec.bootstrap.data_secret_name = Some("m".to_owned());
+    seen.machine = Some(Arc::new(machine));
     let mut secret = Secret { metadata: meta("m"), ..Secret::default() };
     secret.type_ = Some(labels::CLUSTER_SECRET_TYPE.to_owned());
     let own = owners::controller(&*seen.config);
@@ -275,4 +279,59 @@ fn bootstrap_data_is_its_configs_again_after_a_restore() {
     seen.data_secret = Some(Arc::new(secret));
     let plan = decide(&seen);
     assert_eq!((plan.actions.len(), plan.status.unwrap().data_secret_name.as_deref()), (0, Some("m")));
+}
+
+#[test]
+fn bootstrap_data_of_an_earlier_object_of_the_same_name_makes_room() {
+    let mut seen = seen(cluster(true, true), true);
+    let mut secret = Secret { metadata: meta("m"), ..Secret::default() };
+    secret.type_ = Some(labels::CLUSTER_SECRET_TYPE.to_owned());
+    let own = owners::controller(&*seen.config);
+    let before = k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference {
+        uid: "an-older-one".to_owned(),
+        ..own.clone()
+    };
+    for owners in [None, Some(vec![before])] {
+        secret.metadata.owner_references = owners;
+        seen.data_secret = Some(Arc::new(secret.clone()));
+        let why = "delete Secret ns/m: bootstrap data of an earlier KubeadmConfig of this name";
+        assert_eq!(described(&decide(&seen)), [why]);
+    }
+    // Written, and not reported yet.
+    secret.metadata.owner_references = Some(vec![own]);
+    seen.data_secret = Some(Arc::new(secret));
+    assert_eq!(decide(&seen).status.unwrap().data_secret_name.as_deref(), Some("m"));
+}
+
+#[test]
+fn whoever_lacks_a_secret_gives_the_lock_back_and_does_not_take_it() {
+    let mut seen = seen(cluster(true, false), true);
+    let mut config = (*seen.config).clone();
+    let secret = SecretFileSource { name: "s".to_owned(), key: "k".to_owned() };
+    config.spec.files =
+        vec![File { path: "/f".to_owned(), content_from: FileSource { secret }, ..File::default() }];
+    seen.config = Arc::new(config);
+    seen.referenced_secrets = Some(SecretValues(BTreeMap::new()));
+    assert!(decide(&seen).actions.is_empty());
+    (seen.lock, seen.lock_holder_exists) = (Some(lock_of("m")), true);
+    let why = "delete ConfigMap ns/c-lock: the machine that holds the lock cannot run kubeadm init";
+    let plan = decide(&seen);
+    assert_eq!((described(&plan), plan.next), (vec![why.to_owned()], Next::Retry));
+    // While another machine makes the cluster, that is what is waited for.
+    seen.lock = Some(lock_of("other"));
+    assert_eq!(decide(&seen).waiting, [Waiting::ControlPlane]);
+    assert!(decide(&seen).actions.is_empty());
+}
+
+#[test]
+fn a_token_that_could_not_be_looked_at_is_looked_at_again_soon() {
+    let mut seen = seen(cluster(true, true), false);
+    let mut config = (*seen.config).clone();
+    config.spec.join_configuration.discovery.bootstrap_token.token =
+        Some("abcdef.0123456789abcdef".to_owned());
+    config.status.data_secret_name = Some("m".to_owned());
+    config.status.initialization.data_secret_created = Some(true);
+    seen.config = Arc::new(config);
+    seen.token_expires = Some(TokenExpiry::Unknown);
+    assert_eq!(decide(&seen).next, Next::At(later(seen.now, SignedDuration::from_secs(15))));
 }
