@@ -61,10 +61,14 @@ enum Standing {
     Waiting,
 }
 
-fn standing(server: &ApiServer, graph: &Graph, owner: &Owner, namespace: &str) -> Standing {
+fn owner_kind(server: &ApiServer, owner: &Owner) -> Option<Arc<Kind>> {
     let (group, _) = machinery::gvk::split_api_version(&owner.api_version).unwrap_or_default();
+    server.registry().find_kind(group, &owner.kind)
+}
+
+fn standing(server: &ApiServer, graph: &Graph, owner: &Owner, namespace: &str) -> Standing {
     // Owners of a kind that nobody serves cannot be judged.
-    if server.registry().find_kind(group, &owner.kind).is_none() {
+    if owner_kind(server, owner).is_none() {
         return Standing::Solid;
     }
     match graph.by_uid(&owner.uid) {
@@ -80,6 +84,12 @@ fn standing(server: &ApiServer, graph: &Graph, owner: &Owner, namespace: &str) -
 /// An object whose owners are all gone goes as well; where some are left, it forgets the others.
 async fn judge_owners(server: &ApiServer, graph: &Graph, key: &Arc<str>) {
     let Some(node) = graph.node(key) else { return };
+    // What is in no namespace cannot say in which its owner is: nobody knows whether that one is gone, and so the object
+    // keeps all that it has.
+    let of_a_namespace = |owner| owner_kind(server, owner).is_some_and(|kind| kind.namespaced);
+    if node.namespace.is_empty() && node.owners.iter().any(of_a_namespace) {
+        return;
+    }
     let standings: Vec<(Standing, &Owner)> =
         node.owners.iter().map(|owner| (standing(server, graph, owner, &node.namespace), owner)).collect();
     let any = |wanted: Standing| standings.iter().any(|(standing, _)| *standing == wanted);

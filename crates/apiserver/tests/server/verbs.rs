@@ -304,6 +304,29 @@ async fn an_owner_that_never_was_is_gone() {
 }
 
 #[tokio::test]
+async fn what_is_in_no_namespace_outlives_an_owner_that_is_in_one() {
+    let server = server().await;
+    let reference = |kind: &str| json!({"apiVersion": "v1", "kind": kind, "name": "ghost", "uid": format!("never-{kind}")});
+    let (within, without) = (reference("ConfigMap"), reference("Namespace"));
+    for (name, owners, kept) in [
+        ("misled", json!([within]), true),
+        ("mixed", json!([without, within]), true),
+        ("orphan", json!([without]), false),
+    ] {
+        let metadata = json!({"name": name, "ownerReferences": owners});
+        let made = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
+        assert_eq!(post(&server, "/api/v1/namespaces", made).await.0, 201);
+        collect(&server).await;
+        let (code, found) = get(&server, &format!("/api/v1/namespaces/{name}")).await;
+        assert_eq!(code, if kept { 200 } else { 404 }, "{name}: {found}");
+        if kept {
+            assert_eq!(found["metadata"]["ownerReferences"], owners, "{name}");
+            assert_eq!(found["metadata"].get("deletionTimestamp"), None, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_namespace_goes_with_what_is_in_it() {
     let server = server().await;
     post(
