@@ -215,8 +215,8 @@ pub fn drop_double_owners(value: &mut Value, warnings: &mut Vec<String>) {
     }
 }
 
-/// Members that a client leaves out of an update because they are the server's.
-const KEPT_WHERE_ABSENT: [&str; 4] = ["uid", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"];
+/// Members that a client leaves out of an update because they are the server's. What it says about them is looked at.
+const KEPT_WHERE_ABSENT: [&str; 3] = ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"];
 
 /// Puts back what an update may not change and does not have to name.
 pub fn keep_server_owned(old: &Value, new: &mut Value) {
@@ -224,28 +224,36 @@ pub fn keep_server_owned(old: &Value, new: &mut Value) {
     let before = object::metadata(old).unwrap_or(&empty);
     let metadata = object::metadata_mut(new);
     metadata.remove("selfLink");
-    match before.get("creationTimestamp") {
-        Some(created) => metadata.insert("creationTimestamp".to_owned(), created.clone()),
-        None => metadata.remove("creationTimestamp"),
-    };
+    for name in ["creationTimestamp", "generation"] {
+        put_back(before, metadata, name);
+    }
     for name in KEPT_WHERE_ABSENT {
         let absent = match metadata.get(name) {
             None | Some(Value::Null) => true,
             Some(Value::String(text)) => text.is_empty(),
-            Some(_) => name == "generation",
+            Some(_) => false,
         };
         if absent {
-            match before.get(name) {
-                Some(value) => metadata.insert(name.to_owned(), value.clone()),
-                None => metadata.remove(name),
-            };
+            put_back(before, metadata, name);
         }
+    }
+    // Whoever lets go of an object that is being deleted need not know since when.
+    if before.contains_key("deletionTimestamp") {
+        put_back(before, metadata, "deletionTimestamp");
     }
     for name in ["name", "namespace"] {
         if let Some(value) = before.get(name) {
             metadata.insert(name.to_owned(), value.clone());
         }
     }
+}
+
+/// Makes a member of the metadata what it was: present or absent.
+fn put_back(before: &Map<String, Value>, metadata: &mut Map<String, Value>, name: &str) {
+    match before.get(name) {
+        Some(value) => metadata.insert(name.to_owned(), value.clone()),
+        None => metadata.remove(name),
+    };
 }
 
 /// Leaves the times in `managedFields` as they were where nothing else changed: such an update is none.
@@ -328,6 +336,41 @@ pub fn tidy(value: &mut Value) {
             if value.is_null() {
                 *value = Value::from("");
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// What is left of a draft's metadata, and how many complaints there are.
+    fn kept(old: Value, new: Value) -> (Value, usize) {
+        let (old, mut new) = (json!({"metadata": old}), json!({"metadata": new}));
+        keep_server_owned(&old, &mut new);
+        let complaints = immutable(&old, &new).len();
+        (new["metadata"].take(), complaints)
+    }
+
+    #[test]
+    fn since_when_an_object_is_being_deleted_is_the_servers_to_say() {
+        let old = json!({"deletionTimestamp": "2020-01-01T00:00:00Z", "deletionGracePeriodSeconds": 0});
+        for given in ["2020-01-01T00:00:00.000Z", "2020-01-01T01:00:00+01:00", "2021-01-01T00:00:00Z"] {
+            let new = json!({"deletionTimestamp": given});
+            assert_eq!(kept(old.clone(), new), (old.clone(), 0), "{given}");
+        }
+        let (_, complaints) = kept(json!({}), json!({"deletionTimestamp": "2020-01-01T00:00:00Z"}));
+        assert_eq!(complaints, 2, "an update must not mark an object for deletion");
+        let (_, complaints) = kept(old, json!({"deletionGracePeriodSeconds": 5}));
+        assert_eq!(complaints, 2, "an update must not move the end of an object");
+    }
+
+    #[test]
+    fn the_generation_is_never_the_clients() {
+        for given in [json!({"generation": 9}), json!({"generation": -1}), json!({})] {
+            assert_eq!(kept(json!({"generation": 3}), given.clone()).0, json!({"generation": 3}));
+            assert_eq!(kept(json!({}), given).0, json!({}));
         }
     }
 }
