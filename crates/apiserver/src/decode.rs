@@ -377,7 +377,8 @@ pub fn check_metadata(object: &Value) -> Result<(), String> {
             "labels" | "annotations" => check_texts(name, value)?,
             "finalizers" => check_list(name, value, "[]string", Value::is_string, "string")?,
             "ownerReferences" => {
-                check_list(name, value, "[]v1.OwnerReference", Value::is_object, "v1.OwnerReference")?
+                check_list(name, value, "[]v1.OwnerReference", Value::is_object, "v1.OwnerReference")?;
+                value.as_array().into_iter().flatten().try_for_each(check_owner)?;
             }
             "managedFields" => {
                 check_list(
@@ -435,6 +436,23 @@ fn check_list(
     }
 }
 
+/// The collector reads owners as clients do: a flag that is a text would be no flag to it.
+fn check_owner(owner: &Value) -> Result<(), String> {
+    for (name, value) in owner.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+        let (fits, wanted) = match name.as_str() {
+            "apiVersion" | "kind" | "name" => (value.is_string(), "string"),
+            "uid" => (value.is_string(), "types.UID"),
+            "blockOwnerDeletion" | "controller" => (value.is_boolean(), "bool"),
+            _ => continue,
+        };
+        if !fits {
+            let field = format!("Go struct field OwnerReference.ownerReferences.{name} of type {wanted}");
+            return Err(cannot(&field, value));
+        }
+    }
+    Ok(())
+}
+
 /// Built-in objects of the wrong shape are refused while they are read.
 fn check_structure(exchange: &Exchange, value: &Value) -> Result<(), Refused> {
     let version = exchange.resource.version();
@@ -450,11 +468,32 @@ fn check_structure(exchange: &Exchange, value: &Value) -> Result<(), Refused> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn only_the_first_document_is_read() {
         assert_eq!(first_document("a: 1\n---\nb: 2\n"), "a: 1\n");
         assert_eq!(first_document("# c\n---\na: 1\n"), "a: 1\n");
         assert_eq!(first_document("a: 1"), "a: 1");
+    }
+
+    #[test]
+    fn owners_are_what_clients_can_read() {
+        let check = |owner| check_metadata(&json!({"metadata": {"ownerReferences": [owner]}}));
+        for (owner, found, wanted) in [
+            (json!({"blockOwnerDeletion": "true"}), "string", "blockOwnerDeletion of type bool"),
+            (json!({"controller": 1}), "number", "controller of type bool"),
+            (json!({"name": 5}), "number", "name of type string"),
+            (json!({"kind": []}), "array", "kind of type string"),
+            (json!({"apiVersion": {}}), "object", "apiVersion of type string"),
+            (json!({"uid": true}), "bool", "uid of type types.UID"),
+        ] {
+            let into = format!("Go struct field OwnerReference.ownerReferences.{wanted}");
+            assert_eq!(check(owner), Err(format!("json: cannot unmarshal {found} into {into}")));
+        }
+        let whole =
+            json!({"apiVersion": "v1", "kind": "K", "name": "n", "uid": "u", "controller": true, "more": 1});
+        assert_eq!(check(whole), Ok(()));
+        assert_eq!(check(json!({"name": null, "blockOwnerDeletion": null})), Ok(()));
     }
 }
