@@ -265,32 +265,53 @@ pub struct DeleteOptions {
     pub uid: Option<String>,
     /// The object must have this resource version.
     pub resource_version: Option<String>,
-    /// Seconds the object may take to end.
-    pub grace_period_seconds: Option<i64>,
 }
 
-/// Reads delete options from the body (where there is one) and from the query.
-pub fn delete_options(query: &Query, body: Option<&Value>) -> Result<DeleteOptions, Refused> {
-    let mut errors = Vec::new();
-    let mut options = DeleteOptions::default();
-    let mut policy: Option<String> = query.text("propagationPolicy").map(str::to_owned);
-    let mut orphan = query.get("orphanDependents").map(|_| query.flag("orphanDependents"));
-    let mut dry_runs: Vec<String> = query.all("dryRun").map(str::to_owned).collect();
-    options.grace_period_seconds = query.number("gracePeriodSeconds")?;
-    if let Some(body) = body {
+/// Delete options as they were given, good or bad.
+#[derive(Default)]
+struct Given {
+    policy: Option<String>,
+    orphan: Option<bool>,
+    dry_runs: Vec<String>,
+    uid: Option<String>,
+    resource_version: Option<String>,
+}
+
+impl Given {
+    fn in_query(query: &Query) -> Result<Self, Refused> {
+        // Nothing here takes time to end, but what is no number is refused.
+        query.number("gracePeriodSeconds")?;
+        Ok(Self {
+            policy: query.text("propagationPolicy").map(str::to_owned),
+            orphan: query.get("orphanDependents").map(|_| query.flag("orphanDependents")),
+            dry_runs: query.all("dryRun").map(str::to_owned).collect(),
+            ..Self::default()
+        })
+    }
+
+    fn in_body(body: &Value) -> Self {
         let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        policy = text("/propagationPolicy").or(policy);
-        orphan = body.get("orphanDependents").and_then(Value::as_bool).or(orphan);
-        options.uid = text("/preconditions/uid");
-        options.resource_version = text("/preconditions/resourceVersion");
-        options.grace_period_seconds =
-            body.get("gracePeriodSeconds").and_then(Value::as_i64).or(options.grace_period_seconds);
-        if let Some(values) = body.get("dryRun").and_then(Value::as_array) {
-            dry_runs.extend(values.iter().filter_map(Value::as_str).map(str::to_owned));
+        let dry_runs = body.get("dryRun").and_then(Value::as_array).into_iter().flatten();
+        Self {
+            policy: text("/propagationPolicy"),
+            orphan: body.get("orphanDependents").and_then(Value::as_bool),
+            dry_runs: dry_runs.filter_map(Value::as_str).map(str::to_owned).collect(),
+            uid: text("/preconditions/uid"),
+            resource_version: text("/preconditions/resourceVersion"),
         }
     }
-    options.dry_run = dry_run(dry_runs.iter().map(String::as_str), &mut errors);
-    options.propagation = propagation(policy.as_deref(), orphan, &mut errors);
+}
+
+/// Reads delete options from the body. The query is looked at only where there is none.
+pub fn delete_options(query: &Query, body: Option<&Value>) -> Result<DeleteOptions, Refused> {
+    let given = body.map_or_else(|| Given::in_query(query), |body| Ok(Given::in_body(body)))?;
+    let mut errors = Vec::new();
+    let options = DeleteOptions {
+        dry_run: dry_run(given.dry_runs.iter().map(String::as_str), &mut errors),
+        propagation: propagation(given.policy.as_deref(), given.orphan, &mut errors),
+        uid: given.uid,
+        resource_version: given.resource_version,
+    };
     refuse_options("DeleteOptions", errors)?;
     Ok(options)
 }
@@ -358,5 +379,21 @@ mod tests {
     fn escapes_are_decoded_within_a_segment() {
         assert_eq!(decode("a%2Fb+c", false), "a/b+c");
         assert_eq!(decode("a%3Db+c%zz", true), "a=b c%zz");
+    }
+
+    #[test]
+    fn a_body_of_a_deletion_silences_the_query() {
+        let query = Query::parse("propagationPolicy=Orphan&dryRun=All");
+        let said = |query: &Query, body: Option<&Value>| {
+            delete_options(query, body).ok().map(|options| (options.propagation, options.dry_run))
+        };
+        assert_eq!(said(&query, None), Some((Some(Propagation::Orphan), true)));
+        assert_eq!(said(&query, Some(&serde_json::json!({}))), Some((None, false)));
+        let body = serde_json::json!({"propagationPolicy": "Foreground"});
+        assert_eq!(said(&query, Some(&body)), Some((Some(Propagation::Foreground), false)));
+        for bad in ["propagationPolicy=Sideways", "gracePeriodSeconds=abc"].map(Query::parse) {
+            assert_eq!(said(&bad, None), None);
+            assert_eq!(said(&bad, Some(&body)), Some((Some(Propagation::Foreground), false)));
+        }
     }
 }
