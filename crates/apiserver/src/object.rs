@@ -1,9 +1,11 @@
 //! Reading and writing the few members of an object that every kind has.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::ser::Formatter;
 use serde_json::{Map, Value};
 
 /// An object's metadata; `None` where there is none or it is no object.
@@ -213,7 +215,23 @@ fn separate(bytes: &mut Vec<u8>, first: &mut bool, name: &str) {
 }
 
 fn write(bytes: &mut Vec<u8>, value: &Value) {
-    let _ = serde_json::to_writer(bytes, value);
+    // Writing to memory cannot fail.
+    let _ = value.serialize(&mut serde_json::Serializer::with_formatter(bytes, GoNumbers));
+}
+
+/// JSON without spaces whose fractions are written as Go writes them: whole ones look like integers, and only the very
+/// small and the very large have an exponent.
+struct GoNumbers;
+
+impl Formatter for GoNumbers {
+    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        if value == 0.0 || (1e-6..1e21).contains(&value.abs()) {
+            return write!(writer, "{value}");
+        }
+        let text = format!("{value:e}");
+        let text = if text.contains("e-") { text } else { text.replace('e', "e+") };
+        writer.write_all(text.as_bytes())
+    }
 }
 
 /// Writes metadata without its resource version and returns the place where it belongs: members are sorted.
@@ -258,6 +276,27 @@ mod tests {
             let bytes = with_version(&object, 42);
             set_meta(&mut object, "resourceVersion", "42");
             assert_eq!(parse(&bytes), object);
+        }
+    }
+
+    #[test]
+    fn fractions_are_written_as_go_writes_them() {
+        for (given, wanted) in [
+            ("1.0", "1"),
+            ("1e2", "100"),
+            ("0.0", "0"),
+            ("-0.5", "-0.5"),
+            ("1e20", "100000000000000000000"),
+            ("1.5e21", "1.5e+21"),
+            ("1e300", "1e+300"),
+            ("0.000001", "0.000001"),
+            ("1.5e-7", "1.5e-7"),
+            ("-9.75E-12", "-9.75e-12"),
+            ("12345678901234567", "12345678901234567"),
+        ] {
+            let text = |number| format!(r#"{{"metadata":{{}},"spec":{{"n":[{number},"1.0"]}}}}"#);
+            let written = Encoded::new(&parse(text(given).as_bytes())).without_version();
+            assert_eq!(std::str::from_utf8(&written).unwrap(), text(wanted));
         }
     }
 
