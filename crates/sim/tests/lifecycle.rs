@@ -1,10 +1,14 @@
 //! Whole clusters, from nothing to nothing, under many seeds.
+#![allow(clippy::unwrap_used)]
 
 use std::ops::Range;
 use std::thread;
 
+use providers::dev::ClusterId;
+use sim::checkers::leftovers;
 use sim::faults::{FaultCounts, FaultRates, Manner, Restart};
 use sim::scenario::Life;
+use sim::world::World;
 use sim::{Outcome, Rehearsal};
 
 /// As in the binary that is rehearsed: a quarter of a run would be the C library's allocator.
@@ -104,4 +108,16 @@ fn a_cluster_may_be_deleted_after_any_write() {
         (1..150).step_by(9).map(|write| Rehearsal { end_after: Some(write), ..whole }).collect();
     let faults = all_passed(&rehearsals);
     assert_eq!(faults.early_ends, rehearsals.len() as u64, "one end in each run");
+}
+
+/// Its DevCluster went before it could be given a finalizer, in a moment in which no controller listened.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_in_the_cloud_without_an_object_goes_when_controllers_start() {
+    let rehearsal = Rehearsal::new(1, Life::SMALL, FaultRates::NONE);
+    let mut world = World::without_controllers(&rehearsal).await.unwrap();
+    let id = ClusterId::new("default", "forgotten");
+    world.ground.cloud.create_cluster(&id, "forgotten", None, None).await.unwrap();
+    assert!(leftovers(&world.checkers).is_err());
+    world.restart(Manner::AtOnce).await.unwrap();
+    assert!(world.until(60, |world| leftovers(&world.checkers).is_ok()).await.unwrap());
 }

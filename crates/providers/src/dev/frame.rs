@@ -16,7 +16,7 @@ use machinery::gvk::GroupVersionKind;
 use runtime::cache::{Object, Store};
 use runtime::controller::Controller as Loop;
 use runtime::key::Key;
-use runtime::queue::{Groups, Queue};
+use runtime::queue::{Groups, Priority, Queue};
 use runtime::shutdown::Shutdown;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -119,6 +119,10 @@ pub trait Provider: Send + Sync + 'static {
     /// The object is gone: nothing of it may be left in the cloud, even if its finalizer was taken by force.
     fn gone(site: &Site, key: &Key) -> impl Future<Output = Result<(), Error>> + Send;
 
+    /// Namespace and name of each object for which something is in the cloud. Whose end nobody told of, since nobody listened
+    /// at that moment, is found by it.
+    fn kept(site: &Site) -> Vec<(String, String)>;
+
     /// Which changes wake which keys.
     fn subscribe(site: &Site, queue: &Queue) -> Result<(), Error>;
 
@@ -164,7 +168,13 @@ async fn begin<P: Provider>(cx: &Context, cloud: &Cloud, queue: &Queue) -> Optio
     };
     let site = Site { cx: cx.clone(), cloud: cloud.clone(), store };
     match P::subscribe(&site, queue) {
-        Ok(()) => Some(site),
+        Ok(()) => {
+            // All objects are known by now: what is not among them is gone.
+            for (namespace, name) in P::kept(&site) {
+                queue.add(Key::new(&namespace, &name), Priority::Resync);
+            }
+            Some(site)
+        }
         Err(error) => {
             tracing::error!(controller = P::NAME, %error, "the controller cannot start");
             None

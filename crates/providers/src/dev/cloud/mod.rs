@@ -175,6 +175,21 @@ impl Cloud {
         })
     }
 
+    /// The namespace and name of each DevCluster that something here was made for.
+    pub fn dev_clusters(&self) -> Vec<(String, String)> {
+        self.clusters().iter().map(|(id, cluster)| (id.namespace.clone(), cluster.dev_cluster())).collect()
+    }
+
+    /// The namespace and name of each machine here.
+    pub fn machines(&self) -> Vec<(String, String)> {
+        let clusters = self.clusters();
+        let of = |(id, cluster): (&ClusterId, &Arc<Cluster>)| {
+            let names: Vec<String> = cluster.state().machines.keys().cloned().collect();
+            names.into_iter().map(|name| (id.namespace.clone(), name)).collect::<Vec<_>>()
+        };
+        clusters.iter().flat_map(of).collect()
+    }
+
     /// The clusters that were made for a DevCluster.
     pub fn clusters_of(&self, namespace: &str, dev_cluster: &str) -> Vec<ClusterId> {
         let clusters = self.clusters();

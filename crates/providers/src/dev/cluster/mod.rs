@@ -49,6 +49,10 @@ impl Provider for DevClusters {
         act::gone(site, key).await
     }
 
+    fn kept(site: &Site) -> Vec<(String, String)> {
+        site.cloud.dev_clusters()
+    }
+
     fn is_urgent(seen: &Self::Seen, status: &Self::Status) -> bool {
         let published = &seen.dev_cluster.status;
         published.initialization != status.initialization

@@ -55,6 +55,10 @@ impl Provider for DevMachines {
         act::gone(site, key).await
     }
 
+    fn kept(site: &Site) -> Vec<(String, String)> {
+        site.cloud.machines()
+    }
+
     fn is_urgent(seen: &Self::Seen, status: &Self::Status) -> bool {
         let published = &seen.dev_machine.status;
         published.initialization != status.initialization

@@ -204,11 +204,15 @@ async fn where_machines_were_is_forgotten_with_their_cluster() {
     world.control_plane(&cloud, 2).await;
     let namespace = id().namespace;
     assert_eq!(cloud.clusters_with(&namespace, "cp2"), [id()]);
+    let named = |name: &str| (namespace.clone(), name.to_owned());
+    assert_eq!(cloud.machines(), [named("cp1"), named("cp2")]);
+    assert_eq!(cloud.dev_clusters().len(), 1);
     cloud.delete_cluster(&id()).await.unwrap();
     for machine in ["cp1", "cp2"] {
         assert_eq!(cloud.clusters_with(&namespace, machine), []);
         cloud.delete_machine(&id(), machine).await.unwrap();
     }
+    assert_eq!((cloud.machines().len(), cloud.dev_clusters().len()), (0, 0));
     let again = world.open().await;
     assert_eq!(again.clusters_with(&namespace, "cp2"), []);
 }
