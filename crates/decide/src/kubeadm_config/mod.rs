@@ -302,12 +302,13 @@ fn is_ours(seen: &Observed, secret: &Secret) -> bool {
 
 /// What is done about a Secret with data that another object of our name had. After a restore, which gives objects other uids
 /// and keeps what the Machine says, it becomes ours again. Otherwise it tells of times gone by, its token among them, and makes
-/// room. A Secret that is not of Cluster API's type is a user's, and one that somebody else controls is theirs.
+/// room, if it says itself whose it was. A Secret that is not of Cluster API's type is a user's, one that somebody else controls is
+/// theirs, and one that nobody controls may be anybody's.
 fn left_over(seen: &Observed, machine: &Machine) -> Option<Action> {
     let secret = seen.data_secret.as_ref()?;
     let own = owners::controller(&*seen.config);
-    let is_foreign = owners::controller_of(&secret.metadata)
-        .is_some_and(|owner| owner.kind != own.kind || owner.name != own.name);
+    let owner = owners::controller_of(&secret.metadata);
+    let is_foreign = owner.is_some_and(|owner| owner.kind != own.kind || owner.name != own.name);
     if secret.type_.as_deref() != Some(labels::CLUSTER_SECRET_TYPE) || is_foreign {
         return None;
     }
@@ -316,6 +317,7 @@ fn left_over(seen: &Observed, machine: &Machine) -> Option<Action> {
     if is_named || is_ours(seen, secret) {
         return owners::adoption(&**secret, &own, "the bootstrap data belongs to its KubeadmConfig");
     }
+    owner?;
     let why = "bootstrap data of an earlier KubeadmConfig of this name";
     Some(Action::delete(ObjectRef::to(&**secret), secret.metadata.uid.clone(), why))
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use api::bootstrap::{File, FileSource, KubeadmConfig, SecretFileSource};
 use api::core::common::ApiEndpoint;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time};
 use kubeadm::certificates::{KeyPair, Purpose};
 
@@ -252,6 +253,14 @@ fn a_secret_of_somebody_else_is_left_alone() {
     assert_eq!(decide(&seen).waiting, [Waiting::ForeignSecret("m".to_owned())]);
 }
 
+/// A Secret with data that nobody owns, the reference to its config, and that to one of the same name before it.
+fn data_secret(seen: &Observed) -> (Secret, OwnerReference, OwnerReference) {
+    let type_ = Some(labels::CLUSTER_SECRET_TYPE.to_owned());
+    let own = owners::controller(&*seen.config);
+    let before = OwnerReference { uid: "an-older-one".to_owned(), ..own.clone() };
+    (Secret { metadata: meta("m"), type_, ..Secret::default() }, own, before)
+}
+
 #[test]
 fn bootstrap_data_is_its_configs_again_after_a_restore() {
     let mut seen = seen(cluster(true, true), true);
@@ -259,13 +268,7 @@ fn bootstrap_data_is_its_configs_again_after_a_restore() {
     let mut machine = (**seen.machine.as_ref().unwrap()).clone();
     machine.spec.bootstrap.data_secret_name = Some("m".to_owned());
     seen.machine = Some(Arc::new(machine));
-    let mut secret = Secret { metadata: meta("m"), ..Secret::default() };
-    secret.type_ = Some(labels::CLUSTER_SECRET_TYPE.to_owned());
-    let own = owners::controller(&*seen.config);
-    let before = k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference {
-        uid: "an-older-one".to_owned(),
-        ..own.clone()
-    };
+    let (mut secret, own, before) = data_secret(&seen);
     for owners in [None, Some(vec![before])] {
         secret.metadata.owner_references = owners;
         seen.data_secret = Some(Arc::new(secret.clone()));
@@ -284,19 +287,16 @@ fn bootstrap_data_is_its_configs_again_after_a_restore() {
 #[test]
 fn bootstrap_data_of_an_earlier_object_of_the_same_name_makes_room() {
     let mut seen = seen(cluster(true, true), true);
-    let mut secret = Secret { metadata: meta("m"), ..Secret::default() };
-    secret.type_ = Some(labels::CLUSTER_SECRET_TYPE.to_owned());
-    let own = owners::controller(&*seen.config);
-    let before = k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference {
-        uid: "an-older-one".to_owned(),
-        ..own.clone()
-    };
-    for owners in [None, Some(vec![before])] {
-        secret.metadata.owner_references = owners;
-        seen.data_secret = Some(Arc::new(secret.clone()));
-        let why = "delete Secret ns/m: bootstrap data of an earlier KubeadmConfig of this name";
-        assert_eq!(described(&decide(&seen)), [why]);
-    }
+    let (mut secret, own, before) = data_secret(&seen);
+    secret.metadata.owner_references = Some(vec![before]);
+    seen.data_secret = Some(Arc::new(secret.clone()));
+    let why = "delete Secret ns/m: bootstrap data of an earlier KubeadmConfig of this name";
+    assert_eq!(described(&decide(&seen)), [why]);
+    // What does not say whose it was may be somebody's authority.
+    secret.metadata.owner_references = None;
+    seen.data_secret = Some(Arc::new(secret.clone()));
+    let plan = decide(&seen);
+    assert_eq!((plan.actions.len(), &plan.waiting[..]), (0, &[Waiting::ForeignSecret("m".to_owned())][..]));
     // Written, and not reported yet.
     secret.metadata.owner_references = Some(vec![own]);
     seen.data_secret = Some(Arc::new(secret));
