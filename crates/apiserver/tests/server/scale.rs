@@ -3,7 +3,7 @@
 use apiserver::ApiServer;
 use serde_json::{Value, json};
 
-use crate::frame::{Counting, send};
+use crate::frame::{send, server_with_clock};
 
 const APPLY: &str = "application/apply-patch+yaml";
 const MERGE: &str = "application/merge-patch+json";
@@ -12,12 +12,7 @@ const SCALE: &str = "/apis/example.com/v1/namespaces/default/things/a/scale";
 
 /// A server with a kind that can be scaled at a place of its own.
 async fn server() -> ApiServer {
-    let server = ApiServer::builder(store::Database::in_memory().store("test").unwrap())
-        .clock(|| jiff::Timestamp::from_second(1_700_000_000).unwrap())
-        .identifiers(Counting::default())
-        .build()
-        .await
-        .unwrap();
+    let server = server_with_clock(|| jiff::Timestamp::from_second(1_700_000_000).unwrap()).await;
     let definition = json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "things.example.com"},
