@@ -3,8 +3,7 @@ use std::sync::Arc;
 
 use api::bootstrap::{File, FileSource, KubeadmConfig, SecretFileSource};
 use api::core::common::ApiEndpoint;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, OwnerReference, Time};
 use kubeadm::certificates::{KeyPair, Purpose};
 
 use super::*;

@@ -5,6 +5,7 @@
 //! 3. The endpoint is written to the specification, together with the finalizer.
 //! 4. It is provisioned.
 //! 5. On deletion the simulated cluster goes with everything in it, then the finalizer.
+//!    One that was made before its finalizer was written, and lost its object meanwhile, goes when the controller starts.
 
 mod act;
 mod decide;
